@@ -1,0 +1,152 @@
+"""Object storage for asyncio: one API over S3 and everything that speaks it, a local folder and memory.
+
+>>> import asyncio
+>>> import aiostorage
+>>> async def main() -> None:
+...     async with aiostorage.connect("memory:") as driver:
+...         photos = await driver.create_container("photos")
+...         await photos.upload_object(b"meow", "2026/cat.txt")
+...         async for obj in photos.list_objects(prefix="2026/"):
+...             print(obj.name, obj.size, await obj.read())
+>>> asyncio.run(main())
+2026/cat.txt 4 b'meow'
+
+A driver is made once, for the lifetime of a service. It has containers, they have objects; every
+operation can be called on the driver and on the thing itself.
+"""
+
+from aiostorage._http.options import HTTPOptions
+from aiostorage._http.retry import RetryPolicy
+from aiostorage._transfer.paths import safe_join
+from aiostorage._transfer.reader import ObjectReader
+from aiostorage._transfer.writer import ObjectWriter
+from aiostorage.backend import CDN, Backend, ObjectBody
+from aiostorage.body import Source
+from aiostorage.connect import connect
+from aiostorage.container import Container
+from aiostorage.driver import Driver
+from aiostorage.drivers import LocalDriver, MemoryDriver, S3Driver
+from aiostorage.errors import (
+    AlreadyExistsError,
+    AuthenticationError,
+    ChecksumMismatchError,
+    ClockSkewError,
+    ClosedError,
+    ContainerNotEmptyError,
+    ContainerNotFoundError,
+    InvalidArgumentError,
+    InvalidNameError,
+    NotFoundError,
+    NotModifiedError,
+    ObjectChangedError,
+    ObjectNotFoundError,
+    PermissionDeniedError,
+    PreconditionFailedError,
+    RangeNotSatisfiableError,
+    RateLimitedError,
+    ServiceUnavailableError,
+    StorageConnectionError,
+    StorageError,
+    StorageTimeoutError,
+    UnexpectedResponseError,
+    UnsupportedError,
+    UploadNotFoundError,
+    WrongLoopError,
+)
+from aiostorage.models import (
+    Buffer,
+    ByteRange,
+    Capabilities,
+    ContainerInfo,
+    DeleteOutcome,
+    Limits,
+    ListQuery,
+    ObjectHash,
+    ObjectInfo,
+    ObjectRef,
+    Page,
+    Part,
+    Prefix,
+    PresignedRequest,
+    ReadOptions,
+    Upload,
+    WriteOptions,
+)
+from aiostorage.object import Object
+from aiostorage.options import (
+    DownloadOptions,
+    OpenOptions,
+    ReadObjectOptions,
+    TransferOptions,
+    UploadOptions,
+    WriteObjectOptions,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CDN",
+    "AlreadyExistsError",
+    "AuthenticationError",
+    "Backend",
+    "Buffer",
+    "ByteRange",
+    "Capabilities",
+    "ChecksumMismatchError",
+    "ClockSkewError",
+    "ClosedError",
+    "Container",
+    "ContainerInfo",
+    "ContainerNotEmptyError",
+    "ContainerNotFoundError",
+    "DeleteOutcome",
+    "DownloadOptions",
+    "Driver",
+    "HTTPOptions",
+    "InvalidArgumentError",
+    "InvalidNameError",
+    "Limits",
+    "ListQuery",
+    "LocalDriver",
+    "MemoryDriver",
+    "NotFoundError",
+    "NotModifiedError",
+    "Object",
+    "ObjectBody",
+    "ObjectChangedError",
+    "ObjectHash",
+    "ObjectInfo",
+    "ObjectNotFoundError",
+    "ObjectReader",
+    "ObjectRef",
+    "ObjectWriter",
+    "OpenOptions",
+    "Page",
+    "Part",
+    "PermissionDeniedError",
+    "PreconditionFailedError",
+    "Prefix",
+    "PresignedRequest",
+    "RangeNotSatisfiableError",
+    "RateLimitedError",
+    "ReadObjectOptions",
+    "ReadOptions",
+    "RetryPolicy",
+    "S3Driver",
+    "ServiceUnavailableError",
+    "Source",
+    "StorageConnectionError",
+    "StorageError",
+    "StorageTimeoutError",
+    "TransferOptions",
+    "UnexpectedResponseError",
+    "UnsupportedError",
+    "Upload",
+    "UploadNotFoundError",
+    "UploadOptions",
+    "WriteObjectOptions",
+    "WriteOptions",
+    "WrongLoopError",
+    "connect",
+    "safe_join",
+]

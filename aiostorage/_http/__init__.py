@@ -1,0 +1,1 @@
+"""The HTTP shell: all waiting, signing, retrying, limiting and timing of every provider."""

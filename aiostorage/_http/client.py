@@ -1,0 +1,346 @@
+"""The one place where requests wait, are signed, sent, and sent again.
+
+Per attempt: take a slot, get credentials, sign, send, read the error. Signing comes after queueing
+and in every attempt, so that a request that waited is never too old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, Unpack
+
+from aiostorage._http.credentials import C, CredentialCache, utc_now
+from aiostorage._http.messages import Request, Response, Wire
+from aiostorage._http.retry import RetryBudget, RetryPolicy, parse_http_date, parse_retry_after
+from aiostorage._http.session import Session, SessionResponse, TransportError
+from aiostorage._http.slots import Slots
+from aiostorage.errors import (
+    AuthenticationError,
+    ClockSkewError,
+    ClosedError,
+    RateLimitedError,
+    StorageConnectionError,
+    StorageError,
+    StorageTimeoutError,
+    UnexpectedResponseError,
+    WrongLoopError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from datetime import datetime
+
+    from aiostorage._http.options import HTTPOptions
+
+T = TypeVar("T")
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""The longest document read whole: far above any page of a listing, far below a memory's size."""
+
+MAX_ERROR_BYTES = 1024 * 1024
+
+_SKEW_WORTH_LEARNING_S = 5.0
+
+
+class Timing(TypedDict, total=False):
+    """The clocks and the dice of a client, replaceable by tests."""
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    chance: Callable[[], float]
+
+
+class HTTPClient(Generic[C]):
+    """Sends the requests of one backend.
+
+    Args:
+        provider: Name for errors.
+        sign: Turns a request into what goes over the wire, with a credential (None if there are
+            none) and the time.
+        read_error: The error in an answer, or None where it is a success. It sees every answer that
+            is read whole, and of streamed ones those with a status of 300 and above.
+        credentials: Where credentials come from; None for anonymous access.
+        timing: Clocks and dice, for tests.
+        **options: See :class:`HTTPOptions`.
+    """
+
+    def __init__(
+        self,
+        *,
+        provider: str,
+        sign: Callable[[Request, C | None, datetime], Wire],
+        read_error: Callable[[Request, Response], StorageError | None],
+        credentials: CredentialCache[C] | None,
+        timing: Timing | None = None,
+        **options: Unpack[HTTPOptions],
+    ) -> None:
+        timing = timing or {}
+        self._now = timing.get("now", utc_now)
+        self._monotonic = timing.get("monotonic", time.monotonic)
+        self._sleep = timing.get("sleep", asyncio.sleep)
+        self._chance = timing.get("chance", random.random)  # noqa: S311 - it spreads waits, no secret depends on it
+        self._provider = provider
+        self._sign = sign
+        self._read_error = read_error
+        self._credentials = credentials
+        self._retry = options.get("retry", RetryPolicy())
+        self._slots = Slots(options.get("max_connections", 128), options.get("pool_timeout_s", 60.0))
+        self._session = Session(
+            session=options.get("session"),
+            connect_timeout_s=options.get("connect_timeout_s", 10.0),
+            idle_timeout_s=options.get("idle_timeout_s", 60.0),
+            proxy=options.get("proxy"),
+            ca_bundle=options.get("ca_bundle"),
+            client_certificate=options.get("client_certificate"),
+        )
+        self._budget = RetryBudget()
+        self._clock_offset = timedelta(0)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
+
+    async def send(self, request: Request) -> Response:
+        """The answer to a request, read to its end and known to be a success.
+
+        Raises:
+            StorageError: What the last attempt ended in.
+        """
+        return await self._attempts(request, self._exchange)
+
+    async def stream(self, request: Request) -> ResponseStream:
+        """The answer to a request, its body still to come. Whoever gets it closes it.
+
+        Raises:
+            StorageError: What the last attempt ended in.
+        """
+        return await self._attempts(request, self._open)
+
+    async def aclose(self) -> None:
+        """Close all connections. Open response bodies break; later calls are refused."""
+        self._is_closed = True
+        await self._session.aclose()
+
+    async def _attempts(self, request: Request, attempt: Callable[[Request, _Call], Awaitable[T]]) -> T:
+        self._check_usable(request)
+        started = self._monotonic()
+        call = _Call()
+        while True:
+            call.attempts += 1
+            call.may_have_arrived = False
+            try:
+                result = await attempt(request, call)
+            except StorageError as error:
+                self._describe(error, request, call)
+                if call.try_again_at_once:
+                    call.try_again_at_once = False
+                    continue
+                wait_s = self._retry.wait_s(
+                    error, attempt=call.attempts, elapsed_s=self._monotonic() - started, chance=self._chance()
+                )
+                if wait_s is None or not _may_repeat(request, error, call) or not self._budget.take():
+                    raise
+            else:
+                self._budget.give_back()
+                return result
+            await self._sleep(wait_s)
+
+    async def _exchange(self, request: Request, call: _Call) -> Response:
+        await self._slots.acquire(request.operation)
+        try:
+            answer, credential = await self._ask(request, call)
+            try:
+                body = await answer.read_at_most(MAX_ANSWER_BYTES)
+            except TransportError as error:
+                raise _storage_error(error) from None
+            finally:
+                answer.close()
+        finally:
+            self._slots.release(request.operation)
+        response = Response(status=answer.status, headers=answer.headers(), body=body)
+        self._raise_error_in(request, response, credential, call)
+        return response
+
+    async def _open(self, request: Request, call: _Call) -> ResponseStream:
+        await self._slots.acquire(request.operation)
+        handed_over = False
+        try:
+            answer, credential = await self._ask(request, call)
+            try:
+                if answer.status < 300:
+                    handed_over = True
+                    return ResponseStream(answer, lambda: self._slots.release(request.operation))
+                body = await answer.read_at_most(MAX_ERROR_BYTES)
+            except TransportError as error:
+                raise _storage_error(error) from None
+            finally:
+                if not handed_over:
+                    answer.close()
+        finally:
+            if not handed_over:
+                self._slots.release(request.operation)
+        response = Response(status=answer.status, headers=answer.headers(), body=body)
+        self._raise_error_in(request, response, credential, call)
+        raise UnexpectedResponseError(f"an answer of status {answer.status} was not expected", status=answer.status)
+
+    async def _ask(self, request: Request, call: _Call) -> tuple[SessionResponse, C | None]:
+        credential = None if self._credentials is None else await self._credentials.get()
+        wire = self._sign(request, credential, self._now() + self._clock_offset)
+        on_sent = call.counting(request.on_sent)
+        call.may_have_arrived = True
+        try:
+            answer = await self._session.request(request.method, wire.url, wire.headers, request.body, on_sent)
+        except TransportError as error:
+            call.may_have_arrived = error.may_have_arrived
+            call.take_back()
+            raise _storage_error(error) from None
+        except BaseException:
+            call.take_back()
+            raise
+        return answer, credential
+
+    def _raise_error_in(self, request: Request, response: Response, credential: C | None, call: _Call) -> None:
+        error = self._read_error(request, response)
+        if error is None:
+            return
+        call.take_back()
+        if error.retry_after_s is None:
+            error.retry_after_s = parse_retry_after(response.headers.get("retry-after"), self._now())
+        if error.status is None:
+            error.status = response.status
+        if isinstance(error, ClockSkewError):
+            call.try_again_at_once = not call.knows_the_time and self._learn_the_time(response.headers)
+            call.knows_the_time = True
+        elif isinstance(error, AuthenticationError) and self._credentials is not None and credential is not None:
+            call.try_again_at_once = not call.has_new_credential and self._credentials.forget(credential)
+            call.has_new_credential = True
+        raise error
+
+    def _learn_the_time(self, headers: Mapping[str, str]) -> bool:
+        """Adopt the service's clock for all requests; False where it does not differ from ours."""
+        theirs = parse_http_date(headers.get("date"))
+        if theirs is None:
+            return False
+        offset = theirs - self._now()
+        has_moved = abs((offset - self._clock_offset).total_seconds()) > _SKEW_WORTH_LEARNING_S
+        self._clock_offset = offset
+        return has_moved
+
+    def _check_usable(self, request: Request) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        if self._is_closed or self._loop is not loop:
+            kind, why = (
+                (ClosedError, "the driver is closed")
+                if self._is_closed
+                else (WrongLoopError, "the driver belongs to another event loop; make one for each loop")
+            )
+            raise kind(
+                why, provider=self._provider, operation=request.operation, container=request.container, key=request.key
+            )
+
+    def _describe(self, error: StorageError, request: Request, call: _Call) -> None:
+        error.attempts = call.attempts
+        error.provider = error.provider or self._provider
+        error.operation = error.operation or request.operation
+        error.container = error.container or request.container
+        error.key = error.key or request.key
+
+
+class ResponseStream:
+    """The head of an answer, and its body as it arrives."""
+
+    def __init__(self, answer: SessionResponse, on_close: Callable[[], None]) -> None:
+        self.status = answer.status
+        self.headers: Mapping[str, str] = answer.headers()
+        self._answer = answer
+        self._on_close: Callable[[], None] | None = on_close
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Chunks as they arrive.
+
+        Raises:
+            StorageConnectionError: The body broke off before its end.
+            StorageTimeoutError: Nothing came for too long.
+        """
+        try:
+            async for chunk in self._answer.chunks():
+                yield chunk
+        except TransportError as error:
+            raise _storage_error(error) from None
+
+    async def read(self) -> bytes:
+        """All that is left; raises as iteration does."""
+        try:
+            return await self._answer.read()
+        except TransportError as error:
+            raise _storage_error(error) from None
+
+    async def aclose(self) -> None:
+        """Give the connection up. One whose body was not read to its end is closed, not drained."""
+        self._answer.close()
+        if self._on_close is not None:
+            self._on_close()
+            self._on_close = None
+
+
+class _Call:
+    """What the attempts of one call share."""
+
+    __slots__ = (
+        "_on_sent",
+        "_sent",
+        "attempts",
+        "has_new_credential",
+        "knows_the_time",
+        "may_have_arrived",
+        "try_again_at_once",
+    )
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.may_have_arrived = False
+        self.has_new_credential = False
+        self.knows_the_time = False
+        self.try_again_at_once = False
+        self._sent = 0
+        self._on_sent: Callable[[int], None] | None = None
+
+    def counting(self, on_sent: Callable[[int], None] | None) -> Callable[[int], None] | None:
+        """``on_sent``, with a count kept of what this attempt has reported."""
+        self._sent, self._on_sent = 0, on_sent
+        return None if on_sent is None else self._count
+
+    def take_back(self) -> None:
+        """Report the bytes of a failed attempt as not sent."""
+        if self._sent and self._on_sent is not None:
+            self._on_sent(-self._sent)
+        self._sent = 0
+
+    def _count(self, sent: int) -> None:
+        self._sent += sent
+        if self._on_sent is not None:
+            self._on_sent(sent)
+
+
+def _may_repeat(request: Request, error: StorageError, call: _Call) -> bool:
+    """A write that may have taken effect is not repeated, unless repeating it does no harm.
+
+    An answer that refuses the request for its rate says that nothing was done.
+    """
+    return request.is_repeatable or not call.may_have_arrived or isinstance(error, RateLimitedError)
+
+
+def _storage_error(error: TransportError) -> StorageError:
+    match error.kind:
+        case "timeout":
+            return StorageTimeoutError(error.message, retryable=True)
+        case "connection":
+            return StorageConnectionError(error.message, retryable=True)
+        case "certificate":
+            return StorageConnectionError(error.message)
+        case "protocol":
+            return UnexpectedResponseError(error.message)

@@ -1,0 +1,57 @@
+"""Requests and responses as plain values, so that providers can build and read them without I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiostorage.models import EMPTY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aiostorage.models import Buffer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request before it is signed.
+
+    Attributes:
+        operation: Name of the operation, for errors; such as ``"get_object"``.
+        method: HTTP method.
+        url: Absolute, and encoded already: it goes over the wire as it is. No credential is in it.
+        headers: Lower-case names. ``host`` and ``content-length`` are added by the shell.
+        body: The whole body; a request can always be sent again.
+        container: For errors.
+        key: For errors.
+        is_repeatable: Whether sending it again does no harm although the first one may have taken
+            effect. Without it only a request that surely never reached the service is sent again.
+        on_sent: Told how many bytes of the body have been handed to the network.
+    """
+
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = EMPTY
+    body: Buffer = b""
+    container: str | None = None
+    key: str | None = None
+    is_repeatable: bool = True
+    on_sent: Callable[[int], None] | None = None
+
+
+class Wire(NamedTuple):
+    """What goes over the wire: the URL and all headers of a request, signed. Both are secrets."""
+
+    url: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer, read to its end. Header names are lower-case; repeated ones are joined with ``, ``."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes

@@ -1,0 +1,109 @@
+"""When to send a request again. Pure: time and chance are arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from aiostorage.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often, and after how long a wait, a failed request is sent again.
+
+    The wait is drawn evenly from zero up to ``base_s * 2 ** (attempt - 1)``, at most ``cap_s``
+    ("full jitter"). Where the service names a time (``Retry-After``) it is at least that, unless it
+    is above ``max_retry_after_s``: then the caller gets the error at once.
+
+    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+
+    Attributes:
+        max_attempts: Attempts in all; 1 turns retries off.
+        base_s: Upper bound of the first wait.
+        cap_s: Upper bound of every wait.
+        max_retry_after_s: The longest time to wait because the service asked for it.
+        deadline_s: No attempt begins later than this after the first; None for no such limit.
+    """
+
+    max_attempts: int = 5
+    base_s: float = 0.1
+    cap_s: float = 20.0
+    max_retry_after_s: float = 60.0
+    deadline_s: float | None = 180.0
+
+    def wait_s(self, error: StorageError, *, attempt: int, elapsed_s: float, chance: float) -> float | None:
+        """Seconds to wait before the next attempt, or None to give up.
+
+        Args:
+            error: What the attempt ended in.
+            attempt: How many attempts there have been.
+            elapsed_s: Since the first attempt began.
+            chance: A random number from 0 up to 1.
+        """
+        if not error.retryable or attempt >= self.max_attempts:
+            return None
+        wait_s = chance * min(self.cap_s, self.base_s * (1 << (attempt - 1)))
+        if error.retry_after_s is not None:
+            if error.retry_after_s > self.max_retry_after_s:
+                return None
+            wait_s = max(wait_s, error.retry_after_s)
+        if self.deadline_s is not None and elapsed_s + wait_s > self.deadline_s:
+            return None
+        return wait_s
+
+
+class RetryBudget:
+    """Keeps the retries of one driver from multiplying an outage.
+
+    A retry takes ``COST``, a success gives one back; when nothing is left, errors go to the caller
+    at once. The numbers are those of the AWS SDKs' standard mode.
+
+    Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+    """
+
+    CAPACITY = 500
+    COST = 5
+
+    def __init__(self) -> None:
+        self.left = self.CAPACITY
+
+    def take(self) -> bool:
+        """Pay for a retry; False where the budget is spent."""
+        if self.left < self.COST:
+            return False
+        self.left -= self.COST
+        return True
+
+    def give_back(self) -> None:
+        """Note a request that succeeded."""
+        if self.left < self.CAPACITY:
+            self.left += 1
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds named by a ``Retry-After`` header: a number, or an HTTP date. Nonsense counts as none.
+
+    Source: RFC 9110 section 10.2.3
+    """
+    if not value:
+        return None
+    if value.isascii() and value.isdigit() and len(value) <= 9:
+        return float(value)
+    moment = parse_http_date(value)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
+
+
+def parse_http_date(value: str | None) -> datetime | None:
+    """The moment that an HTTP date names, or None where it is missing or malformed."""
+    if not value:
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None

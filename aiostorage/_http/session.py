@@ -1,0 +1,270 @@
+"""aiohttp, decided once: the only module that imports it.
+
+* URLs are passed as encoded already, or signatures would break.
+* Bodies arrive as they were stored: nothing is decompressed.
+* No total timeout; connecting, and silence in either direction, are timed.
+* aiohttp would resend an idempotent request by itself when a kept-alive connection turns out dead
+  (RFC 9112 section 9.3.1 allows it). That is switched off: there is one retry loop, in ``client.py``,
+  and it knows which writes may be sent twice.
+* No cookies, no netrc, no redirects. Proxies come from the environment once, not on every request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import urllib.parse
+import urllib.request
+from typing import TYPE_CHECKING, Literal
+
+import aiohttp
+from aiohttp import payload
+from yarl import URL
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from aiohttp.abc import AbstractStreamWriter
+
+    from aiostorage.models import Buffer
+
+_SLICE_BYTES = 256 * 1024
+"""Body bytes handed to the transport at once: what asyncio reads and writes in one call."""
+
+_NO_AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+
+
+class TransportError(Exception):
+    """A request that got no usable answer.
+
+    Attributes:
+        kind: ``timeout``, ``connection``, ``certificate`` (no use to try again), or ``protocol``
+            (what came was not HTTP).
+        may_have_arrived: Whether the service may have seen the request.
+    """
+
+    def __init__(
+        self, kind: Literal["timeout", "connection", "certificate", "protocol"], message: str, *, may_have_arrived: bool
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind: Literal["timeout", "connection", "certificate", "protocol"] = kind
+        self.may_have_arrived = may_have_arrived
+
+
+class Session:
+    """A pool of connections on one event loop, made when first used."""
+
+    def __init__(
+        self,
+        *,
+        session: aiohttp.ClientSession | None,
+        connect_timeout_s: float | None,
+        idle_timeout_s: float | None,
+        proxy: str | None,
+        ca_bundle: str | os.PathLike[str] | None,
+        client_certificate: tuple[str | os.PathLike[str], str | os.PathLike[str] | None] | None,
+    ) -> None:
+        self._given = session
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=idle_timeout_s)
+        self._idle_timeout_s = idle_timeout_s
+        self._proxy = proxy
+        self._proxies: dict[str, str | None] = {}
+        self._ca_bundle = ca_bundle
+        self._client_certificate = client_certificate
+        self._opening = asyncio.Lock()
+        self._headers_to_skip = _NO_AUTO_HEADERS if session is not None else None
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: Buffer, on_sent: Callable[[int], None] | None
+    ) -> SessionResponse:
+        """Send a request and return when the head of the answer is there.
+
+        Raises:
+            TransportError: There was no answer.
+        """
+        session = self._session or await self._open()
+        data: Buffer | _Slices | None = None
+        if len(body) > _SLICE_BYTES or (body and (on_sent or isinstance(body, memoryview))):
+            data = _Slices(body, on_sent, self._idle_timeout_s)
+        elif body or method in {"PUT", "POST"}:
+            data = body
+        try:
+            response = await session.request(
+                method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=data,
+                allow_redirects=False,
+                auto_decompress=False,
+                timeout=self._timeout,
+                proxy=self._proxy_for(url),
+                skip_auto_headers=self._headers_to_skip,
+                # An HTTP/1.1 header line may be long, and a hostile one endless.
+                max_line_size=16 * 1024,
+                max_field_size=16 * 1024,
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            raise _translate(error) from None
+        return SessionResponse(response)
+
+    async def aclose(self) -> None:
+        """Close the pool, unless it was handed in by the user."""
+        session, self._session = self._session, self._given
+        if session is not None and session is not self._given:
+            await session.close()
+
+    async def _open(self) -> aiohttp.ClientSession:
+        async with self._opening:
+            if self._session is None:
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=0, ssl=await self._tls()),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    skip_auto_headers=_NO_AUTO_HEADERS,
+                    read_bufsize=_SLICE_BYTES,
+                )
+                self._session._retry_connection = False
+            return self._session
+
+    async def _tls(self) -> ssl.SSLContext | bool:
+        if self._ca_bundle is None and self._client_certificate is None:
+            return True
+        return await asyncio.to_thread(_tls_context, self._ca_bundle, self._client_certificate)
+
+    def _proxy_for(self, url: str) -> str | None:
+        if self._proxy is not None:
+            return self._proxy or None
+        scheme, _, rest = url.partition("://")
+        host = rest.partition("/")[0]
+        origin = f"{scheme}://{host}"
+        if origin not in self._proxies:
+            name = urllib.parse.urlsplit(origin).hostname or ""
+            bypassed = urllib.request.proxy_bypass(name)
+            self._proxies[origin] = None if bypassed else urllib.request.getproxies().get(scheme)
+        return self._proxies[origin]
+
+
+class SessionResponse:
+    """An answer whose body has not been read. Whoever holds it closes it, or reads it to its end."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+
+    def headers(self) -> dict[str, str]:
+        """Lower-case names; repeated headers joined with ``, `` (RFC 9110 section 5.3)."""
+        headers: dict[str, str] = {}
+        for name, value in self._response.headers.items():
+            low = name.lower()
+            headers[low] = f"{headers[low]}, {value}" if low in headers else value
+        return headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, as it arrives."""
+        content = self._response.content
+        while chunk := await self._read(content.readany):
+            yield chunk
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        return await self._read(self._response.read)
+
+    async def read_at_most(self, limit: int) -> bytes:
+        """The whole body of an answer that ought to be small.
+
+        Raises:
+            TransportError: It is larger than ``limit`` bytes.
+        """
+        length = self._response.content_length
+        if length is not None and length <= limit:
+            return await self.read()
+        pieces: list[bytes] = []
+        left = limit
+        async for chunk in self.chunks():
+            left -= len(chunk)
+            if left < 0:
+                raise TransportError("protocol", f"an answer of more than {limit} bytes", may_have_arrived=True)
+            pieces.append(chunk)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Drop the connection, unless the body was read to its end; then it is free already."""
+        self._response.close()
+
+    async def _read(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
+        try:
+            return await read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise _translate(error) from None
+
+
+class _Slices(payload.Payload):
+    """A body written slice by slice: the loop is never held up, and silence is noticed."""
+
+    _value: Buffer
+    _autoclose = True
+
+    def __init__(self, body: Buffer, on_sent: Callable[[int], None] | None, idle_timeout_s: float | None) -> None:
+        super().__init__(body, content_type="application/octet-stream")
+        self._size = len(body)
+        self._on_sent = on_sent
+        self._idle_timeout_s = idle_timeout_s
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return bytes(self._value).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        await self.write_with_length(writer, None)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        view = memoryview(self._value)
+        for start in range(0, len(view), _SLICE_BYTES):
+            piece = view[start : start + _SLICE_BYTES]
+            async with asyncio.timeout(self._idle_timeout_s):
+                await writer.write(piece)
+            if self._on_sent is not None:
+                self._on_sent(len(piece))
+
+
+def _tls_context(
+    ca_bundle: str | os.PathLike[str] | None,
+    client_certificate: tuple[str | os.PathLike[str], str | os.PathLike[str] | None] | None,
+) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_bundle)
+    if client_certificate is not None:
+        context.load_cert_chain(*client_certificate)
+    return context
+
+
+def _translate(error: aiohttp.ClientError | OSError) -> TransportError:
+    """What happened, without the URL: aiohttp puts it into some messages, and it may hold a signature."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return TransportError("timeout", "no connection in time", may_have_arrived=False)
+        case TimeoutError():
+            return TransportError("timeout", "nothing moved in time", may_have_arrived=True)
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return TransportError(
+                "certificate", "TLS was refused: the certificate is not trusted", may_have_arrived=False
+            )
+        case aiohttp.ClientConnectorError():
+            reason = error.os_error.strerror or type(error.os_error).__name__
+            return TransportError(
+                "connection", f"cannot connect to {error.host}:{error.port}: {reason}", may_have_arrived=False
+            )
+        case aiohttp.ClientHttpProxyError():
+            return TransportError("connection", f"the proxy answered {error.status}", may_have_arrived=False)
+        case aiohttp.ServerDisconnectedError():
+            return TransportError("connection", "the server closed the connection", may_have_arrived=True)
+        case aiohttp.ClientPayloadError():
+            return TransportError("connection", "the body broke off before its end", may_have_arrived=True)
+        case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
+            return TransportError("protocol", "what came back is not HTTP", may_have_arrived=True)
+        case _:
+            return TransportError(
+                "connection",
+                f"the connection broke: {type(error).__name__}",
+                may_have_arrived=True,
+            )

@@ -1,0 +1,1 @@
+"""The transfer engine: all work by parts, pages and ranges, over any backend."""

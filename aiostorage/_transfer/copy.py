@@ -1,0 +1,106 @@
+"""Copies: by the provider where it can, through the client where it cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiostorage._transfer.parts import MIB, part_size_for
+from aiostorage._transfer.source import ObjectSource, Verifier
+from aiostorage._transfer.upload import PartsUpload, upload
+from aiostorage.body import StreamBody
+from aiostorage.models import ByteRange, ReadOptions, WriteOptions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiostorage._transfer.source import RangeReader
+    from aiostorage.backend import Backend, OnSent
+    from aiostorage.models import ObjectInfo, ObjectRef, Part, Upload
+
+_COPY_PART_BYTES = 256 * MIB
+"""A part copied by the provider costs one request and no memory, so it may be large."""
+
+
+async def copy_within(
+    backend: Backend,
+    source: ObjectRef,
+    container: str,
+    key: str,
+    options: WriteOptions | None,
+    *,
+    size: int | None,
+    concurrency: int,
+) -> ObjectInfo:
+    """Copy an object of any size inside one provider, without its bytes passing through here.
+
+    ``size`` is that of the source as far as the caller knows; it saves asking for it.
+    """
+    limits = backend.capabilities.limits
+    if size is not None and size <= limits.max_copy_size_bytes:
+        return await backend.copy_object(source, container, key, options)
+    info = await backend.head_object(source.container, source.key, ReadOptions(version_id=source.version_id))
+    if info.size is None or info.size <= limits.max_copy_size_bytes:
+        return await backend.copy_object(source, container, key, options)
+    size = info.size
+    part_size = part_size_for(size, _COPY_PART_BYTES, limits)
+    async with PartsUpload(
+        backend, container, key, options or write_options(info), concurrency=concurrency, on_sent=None
+    ) as parts:
+        while parts.size < size:
+            length = min(part_size, size - parts.size)
+
+            async def send(upload: Upload, number: int, offset: int, length: int = length) -> Part:
+                return await backend.copy_part(upload, number, source, ByteRange(offset, offset + length))
+
+            await parts.add(length, send)
+        return await parts.complete()
+
+
+async def copy_between(
+    source: ObjectSource,
+    target: Backend,
+    container: str,
+    key: str,
+    options: WriteOptions | None,
+    *,
+    part_size: int,
+    concurrency: int,
+    on_sent: OnSent | None,
+) -> ObjectInfo:
+    """Stream an object from one provider to another, checked on the way if the source has a hash."""
+    body = await source.open()
+    async with source.read_range(body=body) as reader:
+        stream = StreamBody(_verified(reader, Verifier(body.info.object_hash)), size=body.info.size)
+        try:
+            return await upload(
+                target,
+                container,
+                key,
+                stream,
+                options or write_options(body.info),
+                part_size=part_size,
+                concurrency=concurrency,
+                on_sent=on_sent,
+            )
+        finally:
+            await stream.aclose()
+
+
+def write_options(info: ObjectInfo) -> WriteOptions:
+    """What stores another object with the headers and metadata of this one."""
+    return WriteOptions(
+        content_type=info.content_type,
+        cache_control=info.cache_control,
+        content_disposition=info.content_disposition,
+        content_encoding=info.content_encoding,
+        content_language=info.content_language,
+        metadata=info.metadata,
+    )
+
+
+async def _verified(reader: RangeReader, verifier: Verifier) -> AsyncIterator[bytes]:
+    """The chunks of an object; at the end, before anything is published, they are checked."""
+    while chunk := await reader.chunk():
+        await verifier.update(chunk)
+        yield chunk
+    verifier.check()

@@ -1,0 +1,131 @@
+"""Many deletions at once, and a container with everything in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from aiostorage._tasks import task_group
+from aiostorage._transfer import listing
+from aiostorage.errors import ContainerNotEmptyError, UploadNotFoundError
+from aiostorage.models import ListQuery, ObjectRef, Prefix
+
+if TYPE_CHECKING:
+    from aiostorage.backend import Backend
+    from aiostorage.models import DeleteOutcome, Upload
+
+Job: TypeAlias = Callable[[], Awaitable[None]]
+
+_PASSES = 5
+"""How often a container is emptied before what keeps appearing in it is reported."""
+
+_NEXT_PASS_AFTER_S = 0.5
+
+
+async def delete_many(
+    backend: Backend, container: str, refs: AsyncIterable[ObjectRef], *, concurrency: int
+) -> list[DeleteOutcome]:
+    """Delete objects of one container in batches, some at once; one outcome for each, in order."""
+    outcomes: list[Sequence[DeleteOutcome]] = []
+
+    async def jobs() -> AsyncGenerator[Job, None]:
+        batches = _batches(refs, backend.capabilities.limits.max_delete_batch)
+        try:
+            async for batch in batches:
+                outcomes.append(())
+                yield partial(run, len(outcomes) - 1, batch)
+        finally:
+            await batches.aclose()
+
+    async def run(slot: int, batch: list[ObjectRef]) -> None:
+        outcomes[slot] = await backend.delete_objects(container, batch)
+
+    await _run_all(jobs(), concurrency)
+    return [outcome for batch in outcomes for outcome in batch]
+
+
+async def delete_container(backend: Backend, container: str, *, concurrency: int) -> None:
+    """Remove a container with its objects, their versions, and its unfinished uploads.
+
+    Raises:
+        ContainerNotFoundError: There is none of this name.
+        ContainerNotEmptyError: Something keeps appearing in it, or cannot be deleted; the error of
+            the first object that could not be is its cause.
+    """
+    for attempt in range(_PASSES):
+        if attempt:
+            await asyncio.sleep(_NEXT_PASS_AFTER_S)
+        await _abort_uploads(backend, container, concurrency)
+        outcomes = await delete_many(backend, container, _everything(backend, container), concurrency=concurrency)
+        failure = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
+        try:
+            await backend.delete_container(container)
+        except ContainerNotEmptyError as error:
+            if failure is not None:
+                raise error from failure
+            if attempt == _PASSES - 1:
+                raise
+        else:
+            return
+
+
+async def _everything(backend: Backend, container: str) -> AsyncGenerator[ObjectRef, None]:
+    query = ListQuery(versions=backend.capabilities.versioning)
+    found = listing.items(lambda token: backend.list_objects(container, query, token=token))
+    try:
+        async for item in found:
+            if not isinstance(item, Prefix):
+                version_id = item.version_id if query.versions else None
+                yield ObjectRef(container=container, key=item.key, version_id=version_id)
+    finally:
+        await found.aclose()
+
+
+async def _abort_uploads(backend: Backend, container: str, concurrency: int) -> None:
+    async def jobs() -> AsyncGenerator[Job, None]:
+        uploads = listing.items(lambda token: backend.list_uploads(container, prefix="", token=token))
+        try:
+            async for upload in uploads:
+                yield partial(abort, upload)
+        finally:
+            await uploads.aclose()
+
+    async def abort(upload: Upload) -> None:
+        with suppress(UploadNotFoundError):
+            await backend.abort_upload(upload)
+
+    await _run_all(jobs(), concurrency)
+
+
+async def _batches(refs: AsyncIterable[ObjectRef], size: int) -> AsyncGenerator[list[ObjectRef], None]:
+    batch: list[ObjectRef] = []
+    try:
+        async for ref in refs:
+            batch.append(ref)
+            if len(batch) == size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+    finally:
+        if isinstance(refs, AsyncGenerator):
+            await refs.aclose()
+
+
+async def _run_all(jobs: AsyncGenerator[Job, None], concurrency: int) -> None:
+    """Run jobs as they come, at most ``concurrency`` at once: a sliding window, not batches."""
+    slots = asyncio.Semaphore(concurrency)
+
+    async def run(job: Job) -> None:
+        try:
+            await job()
+        finally:
+            slots.release()
+
+    async with aclosing(jobs), task_group() as group:
+        async for job in jobs:
+            await slots.acquire()
+            group.create_task(run(job))

@@ -1,0 +1,279 @@
+"""Reading one version of an object, whatever the connection does.
+
+The first answer pins the version: every later request names its etag, and every later answer must
+carry it. A body that breaks goes on from the byte it reached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from aiostorage.checksums import new_hasher, update
+from aiostorage.errors import (
+    ChecksumMismatchError,
+    ObjectChangedError,
+    PreconditionFailedError,
+    RangeNotSatisfiableError,
+    StorageConnectionError,
+    StorageTimeoutError,
+    UnexpectedResponseError,
+)
+from aiostorage.models import ByteRange, ReadOptions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from aiostorage.backend import Backend, ObjectBody
+    from aiostorage.checksums import Hasher
+    from aiostorage.models import ObjectHash, ObjectInfo
+
+MAX_BREAKS = 5
+"""How often in a row a body may break without having yielded a byte."""
+
+SMALL_BYTES = 1024 * 1024
+"""What is read again from its start, rather than from where it broke off."""
+
+
+class ObjectSource:
+    """One object to read from, pinned to a version once the first answer is there.
+
+    Args:
+        backend: Where it is.
+        container: Name of the container.
+        key: Name of the object.
+        options: Conditions and version; the byte range is given to :meth:`open`.
+        info: The version to pin, where it is known from a listing or an earlier answer.
+    """
+
+    def __init__(
+        self, backend: Backend, container: str, key: str, options: ReadOptions, info: ObjectInfo | None = None
+    ) -> None:
+        self._backend = backend
+        self._container = container
+        self._key = key
+        self._options = replace(options, byte_range=None)
+        self.info = info
+
+    async def open(self, byte_range: ByteRange | None = None) -> ObjectBody:
+        """A body that begins at or before the start of the range; whoever gets it closes it.
+
+        Raises:
+            ObjectChangedError: The object is not the version that was pinned.
+        """
+        options = replace(self._options, byte_range=byte_range)
+        pinned = self.info
+        if pinned is not None and pinned.etag is not None:
+            if self._backend.capabilities.read_conditions and options.if_match is None:
+                options = replace(options, if_match=pinned.etag)
+            try:
+                body = await self._backend.get_object(self._container, self._key, options)
+            except PreconditionFailedError as error:
+                if self._options.if_match is not None or self._options.if_none_match is not None:
+                    raise
+                raise ObjectChangedError("the object was replaced while it was read", **error.details()) from error
+            if body.info.etag != pinned.etag:
+                await body.aclose()
+                raise ObjectChangedError(
+                    "the object was replaced while it was read", container=self._container, key=self._key
+                )
+        else:
+            body = await self._backend.get_object(self._container, self._key, options)
+            self.info = body.info
+        return body
+
+    def read_range(self, start: int = 0, stop: int | None = None, *, body: ObjectBody | None = None) -> RangeReader:
+        """The bytes from ``start`` up to ``stop``; ``body`` is an open body of them, if there is one."""
+        return RangeReader(self, start, stop, body)
+
+
+class RangeReader:
+    """The bytes of a range, chunk by chunk, with breaks mended.
+
+    Args:
+        source: The object.
+        start: The first byte to yield.
+        stop: The byte to stop before; None for the end of the object.
+        body: A body that was opened already, if any.
+    """
+
+    def __init__(self, source: ObjectSource, start: int, stop: int | None, body: ObjectBody | None) -> None:
+        self._source = source
+        self._stop = stop
+        self._body: ObjectBody | None = None
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._skip = 0
+        self._breaks = 0
+        self.position = start
+        if body is not None:
+            self._take(body)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def chunk(self) -> bytes:
+        """The next bytes, as many as have come; empty at the end of the range.
+
+        Raises:
+            StorageConnectionError: The body keeps breaking off.
+            ObjectChangedError: The object was replaced meanwhile.
+        """
+        while not self._is_at_end():
+            try:
+                if self._chunks is None:
+                    self._take(await self._source.open(ByteRange(self.position, self._stop)))
+                    continue
+                chunk = await anext(self._chunks, b"")
+                if not chunk:
+                    self._end_body()
+            except (StorageConnectionError, StorageTimeoutError) as error:
+                await self.aclose()
+                self._breaks += 1
+                if not error.retryable or self._breaks > MAX_BREAKS:
+                    raise
+                continue
+            chunk = self._wanted(chunk)
+            if chunk:
+                self._breaks = 0
+                self.position += len(chunk)
+                return chunk
+        await self.aclose()
+        return b""
+
+    async def aclose(self) -> None:
+        """Give the connection up; a later :meth:`chunk` makes a new request."""
+        body, self._body, self._chunks = self._body, None, None
+        if body is not None:
+            await body.aclose()
+
+    def _take(self, body: ObjectBody) -> None:
+        if body.start > self.position:
+            raise UnexpectedResponseError(f"asked for bytes from {self.position} on, the answer begins at {body.start}")
+        self._body, self._chunks = body, aiter(body)
+        self._skip = self.position - body.start
+        if body.info.size is not None:
+            self._stop = body.info.size if self._stop is None else min(self._stop, body.info.size)
+
+    def _wanted(self, chunk: bytes) -> bytes:
+        """What of a chunk lies in the range: a server may have ignored that a range was asked for."""
+        if self._skip:
+            skipped = min(self._skip, len(chunk))
+            self._skip -= skipped
+            chunk = chunk[skipped:]
+        if self._stop is not None and self.position + len(chunk) > self._stop:
+            chunk = chunk[: self._stop - self.position]
+        return chunk
+
+    def _end_body(self) -> None:
+        """The body is over: the end of the object, where nobody has said how long it is; else a break."""
+        if self._stop is not None:
+            raise StorageConnectionError(f"the body ended early, at byte {self.position}", retryable=True)
+        self._stop = self.position
+
+    def _is_at_end(self) -> bool:
+        return self._stop is not None and self.position >= self._stop
+
+
+class Verifier:
+    """Compares bytes that go by in order with the hash that the provider has of the whole object.
+
+    It does nothing where there is no such hash, or none that this installation can compute.
+    """
+
+    def __init__(self, expected: ObjectHash | None) -> None:
+        self._expected = expected
+        self._hasher: Hasher | None = None
+        if expected is not None and expected.scope == "object":
+            self._hasher = new_hasher(expected.algorithm)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to compare with."""
+        return self._hasher is not None
+
+    async def update(self, chunk: bytes) -> None:
+        """Take in the next bytes."""
+        if self._hasher is not None:
+            await update(self._hasher, chunk)
+
+    def update_now(self, chunk: bytes) -> None:
+        """Take in the next bytes, on this thread."""
+        if self._hasher is not None:
+            self._hasher.update(chunk)
+
+    def check(self) -> None:
+        """Compare, after the last byte.
+
+        Raises:
+            ChecksumMismatchError: These are not the bytes that were stored.
+        """
+        if self._hasher is not None and self._expected is not None:
+            actual = self._hasher.digest().hex()
+            if actual != self._expected.value:
+                raise ChecksumMismatchError(
+                    f"the bytes that came have {self._expected.algorithm} {actual}, "
+                    f"those that were stored {self._expected.value}",
+                    retryable=True,
+                )
+
+
+async def read_object(source: ObjectSource, byte_range: ByteRange | None = None) -> bytes:
+    """The content of an object, or a range of it, in memory; checked if it is the whole.
+
+    Raises:
+        ChecksumMismatchError: These are not the bytes that were stored.
+        RangeNotSatisfiableError: The object has no byte in the range.
+    """
+    body = await source.open(byte_range)
+    try:
+        start, stop = resolve_range(byte_range, body)
+        verifier = Verifier(body.info.object_hash if byte_range is None else None)
+        content = await _read_at_once(body, start, stop)
+        if content is None:
+            content = await _read_with_mending(source.read_range(start, stop, body=body))
+    finally:
+        await body.aclose()
+    await verifier.update(content)
+    verifier.check()
+    return content
+
+
+async def _read_at_once(body: ObjectBody, start: int, stop: int | None) -> bytes | None:
+    """A small body in one piece; None where it is not small, not what was asked for, or breaks."""
+    if body.start != start or body.stop is None or body.stop - start > SMALL_BYTES:
+        return None
+    if stop is not None and body.stop > stop:
+        return None
+    try:
+        content = await body.read()
+    except (StorageConnectionError, StorageTimeoutError):
+        await body.aclose()
+        return None
+    return content if len(content) == body.stop - start else None
+
+
+async def _read_with_mending(reader: RangeReader) -> bytes:
+    pieces: list[bytes] = []
+    async with reader:
+        while chunk := await reader.chunk():
+            pieces.append(chunk)
+    return b"".join(pieces)
+
+
+def resolve_range(byte_range: ByteRange | None, body: ObjectBody) -> tuple[int, int | None]:
+    """The range in positions from the start of the object, now that an answer tells its size."""
+    if byte_range is None:
+        return 0, None
+    start, stop = byte_range
+    size = body.info.size
+    if start < 0:
+        start = max(0, size + start) if size is not None else body.start
+    if size is not None and start >= size:
+        raise RangeNotSatisfiableError(f"the object has {size} bytes, none of them from {start} on")
+    return start, stop

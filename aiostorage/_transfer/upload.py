@@ -1,0 +1,216 @@
+"""The chunk pipeline: a body goes to a provider in one request, or in parts sent concurrently.
+
+Memory held for parts is at most ``part_size * (concurrency + 1)``: those on their way, and the one
+that a stream is filling. Parts of memory and files are read where they lie, each by its own task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from aiostorage._tasks import clean_up, first_error, run_to_end
+from aiostorage._transfer.parts import growing_part_size, part_size_for
+from aiostorage.body import FileBody, MemoryBody, StreamBody
+from aiostorage.errors import InvalidArgumentError, UploadNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from types import TracebackType
+
+    from aiostorage.backend import Backend, OnSent
+    from aiostorage.body import Body
+    from aiostorage.models import Buffer, Limits, ObjectInfo, Part, Upload, WriteOptions
+
+SendPart: TypeAlias = "Callable[[Upload, int, int], Awaitable[Part]]"
+"""Stores part ``number``, which begins at ``offset``, of an upload."""
+
+log = logging.getLogger("aiostorage")
+
+_ABORT_AGAIN_AFTER_S = 0.2
+
+
+async def upload(
+    backend: Backend,
+    container: str,
+    key: str,
+    body: Body,
+    options: WriteOptions,
+    *,
+    part_size: int,
+    concurrency: int,
+    on_sent: OnSent | None,
+) -> ObjectInfo:
+    """Store a body, whole or not at all, and say what is there.
+
+    What fits into one part is one request. A failure or a cancellation aborts the upload: no part
+    stays behind, and no task.
+
+    Args:
+        backend: Where to.
+        container: Name of the container.
+        key: Name of the object.
+        body: What to store; it is not closed here.
+        options: How to store it.
+        part_size: Bytes of a part, unless the provider's limits ask for more.
+        concurrency: Parts on their way at once.
+        on_sent: Told how many bytes have moved.
+
+    Raises:
+        InvalidArgumentError: The body does not fit the provider, or is not as long as it said.
+    """
+    limits = backend.capabilities.limits
+    sizes = _part_sizes(body.size, part_size, limits)
+    first_size = next(sizes)
+    if isinstance(body, StreamBody):
+        first = await body.read(first_size)
+        is_whole = len(first) < first_size or (len(first) == body.size and not await body.read(1))
+    else:
+        is_whole = body.size <= first_size
+        first = await body.read_at(0, body.size) if is_whole else b""
+    if is_whole:
+        _check_length(len(first), body.size)
+        return await backend.put_object(container, key, first, options, on_sent=on_sent)
+    async with PartsUpload(backend, container, key, options, concurrency=concurrency, on_sent=on_sent) as parts:
+        match body:
+            case MemoryBody() | FileBody():
+                while parts.size < body.size:
+                    await parts.add_range(min(first_size, body.size - parts.size), body.read_at)
+            case StreamBody():
+                while first:
+                    await parts.add_buffer(first)
+                    first = await body.read(next(sizes))
+                _check_length(parts.size, body.size)
+        return await parts.complete()
+
+
+def _part_sizes(size: int | None, wanted: int, limits: Limits) -> Iterator[int]:
+    """The sizes of the parts, from the first; all equal where the size of the whole is known."""
+    if size is not None:
+        return itertools.repeat(part_size_for(size, wanted, limits))
+    return (growing_part_size(number, wanted, limits) for number in itertools.count(1))
+
+
+def _check_length(actual: int, declared: int | None) -> None:
+    if declared is not None and actual != declared:
+        raise InvalidArgumentError(f"the source yielded {actual} bytes, not the {declared} that were announced")
+
+
+class PartsUpload:
+    """An upload by parts, as an async context manager: left without :meth:`complete`, it is aborted.
+
+    The first part that fails cancels the others, and the caller, at once; its error comes out of
+    the context manager.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        container: str,
+        key: str,
+        options: WriteOptions,
+        *,
+        concurrency: int,
+        on_sent: OnSent | None,
+    ) -> None:
+        self._backend = backend
+        self._container = container
+        self._key = key
+        self._options = options
+        self._on_sent = on_sent
+        self._concurrency = concurrency
+        self._slots = asyncio.Semaphore(concurrency)
+        self._group = asyncio.TaskGroup()
+        self._upload: Upload | None = None
+        self._parts: list[Part] = []
+        self.count = 0
+        self.size = 0
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        failure: BaseException | None = None
+        try:
+            await self._group.__aexit__(kind, error, traceback)
+        except BaseExceptionGroup as failures:
+            failure = first_error(failures)
+        finally:
+            if self._upload is not None:
+                await self._abort(self._upload)
+        if failure is not None and failure is not error:
+            raise failure
+
+    async def add(self, size: int, send: SendPart) -> None:
+        """Have ``send`` store the next part as soon as there is a slot."""
+        upload = await self._begin()
+        await self._slots.acquire()
+        self.count += 1
+        self._group.create_task(self._run(send, upload, self.count, self.size))
+        self.size += size
+
+    async def add_range(self, size: int, read_at: Callable[[int, int], Awaitable[Buffer]]) -> None:
+        """Send the next part, whose bytes are read only when there is a slot for it."""
+
+        async def send(upload: Upload, number: int, offset: int) -> Part:
+            piece = await read_at(offset, size)
+            return await self._backend.upload_part(upload, number, offset, piece, on_sent=self._on_sent)
+
+        await self.add(size, send)
+
+    async def add_buffer(self, piece: Buffer) -> None:
+        """Send the next part."""
+
+        async def send(upload: Upload, number: int, offset: int) -> Part:
+            return await self._backend.upload_part(upload, number, offset, piece, on_sent=self._on_sent)
+
+        await self.add(len(piece), send)
+
+    async def complete(self) -> ObjectInfo:
+        """Wait for all parts and publish the object."""
+        for _ in range(self._concurrency):  # all slots free: no part is on its way, and none has failed
+            await self._slots.acquire()
+        upload = await self._begin()
+        parts = sorted(self._parts, key=lambda part: part.number)
+        # Cut off in the middle, a completion may or may not happen: wait, to know whether to abort.
+        info = await run_to_end(self._backend.complete_upload(upload, parts, self._options))
+        self._upload = None
+        return info
+
+    async def _begin(self) -> Upload:
+        if self._upload is None:
+            self._upload = await run_to_end(
+                self._backend.create_upload(self._container, self._key, self._options), undo=self._abort
+            )
+        return self._upload
+
+    async def _run(self, send: SendPart, upload: Upload, number: int, offset: int) -> None:
+        self._parts.append(await send(upload, number, offset))
+        self._slots.release()
+
+    async def _abort(self, upload: Upload) -> None:
+        self._upload = None
+        failure = await clean_up(_abort_until_gone(self._backend, upload))
+        if failure is not None:
+            log.warning("an unfinished upload of %r in %r may be left behind: %s", self._key, self._container, failure)
+
+
+async def _abort_until_gone(backend: Backend, upload: Upload) -> None:
+    """Abort, and look whether a part that was still on its way has outlived it.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html ("it might be
+    necessary to abort a given multipart upload multiple times")
+    """
+    while True:
+        try:
+            await backend.abort_upload(upload)
+            if not (await backend.list_parts(upload, token=None)).items:
+                return
+        except UploadNotFoundError:
+            return
+        await asyncio.sleep(_ABORT_AGAIN_AFTER_S)

@@ -1,0 +1,256 @@
+"""What whoever adds a provider fills in: one coroutine for one request, and nothing to inherit.
+
+``Driver``, ``Container`` and ``Object`` are written once, over this protocol. A backend does not
+retry a whole transfer, split objects into parts, iterate over pages, or guess: it makes the one
+request that it is asked to make, and raises a :class:`~aiostorage.errors.StorageError` when the
+answer is not the one that was hoped for.
+
+Rules for all of them:
+
+* A key is an opaque string. What the provider cannot hold is refused by :meth:`Backend.check_name`
+  before any request; nothing is normalised.
+* An object is published whole or not at all, by ``put_object``, ``complete_upload`` and
+  ``copy_object`` alike.
+* Every method may be cancelled at any ``await``, and then leaves no connection, file or task open.
+* ``on_sent`` is called with the number of body bytes that have moved since the last call, from the
+  event loop's thread; a negative number takes back what a failed attempt had reported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from typing import TypeAlias
+
+    from aiostorage.models import (
+        Buffer,
+        ByteRange,
+        Capabilities,
+        ContainerInfo,
+        DeleteOutcome,
+        ListQuery,
+        ObjectInfo,
+        ObjectRef,
+        Page,
+        Part,
+        Prefix,
+        PresignedRequest,
+        ReadOptions,
+        Upload,
+        WriteOptions,
+    )
+
+    OnSent: TypeAlias = Callable[[int], None]
+
+
+class ObjectBody(Protocol):
+    """The content of an object, or a range of it, on its way to us.
+
+    Whoever gets one calls :meth:`aclose`, read to the end or not; leaving early drops the
+    connection rather than draining it.
+    """
+
+    @property
+    def info(self) -> ObjectInfo:
+        """The object that these bytes belong to; ``size`` is that of the whole object."""
+        ...
+
+    @property
+    def start(self) -> int:
+        """Where in the object the first byte lies. A server may ignore a range and begin at 0."""
+        ...
+
+    @property
+    def stop(self) -> int | None:
+        """Where in the object the body ends, or None where the server does not say."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Chunks as they arrive. A body that ends early raises ``StorageConnectionError``."""
+        ...
+
+    async def read(self) -> bytes:
+        """All that is left."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give up the connection or file. Closing twice is fine."""
+        ...
+
+
+class CDN(Protocol):
+    """Content delivery for the objects of one container. Expiry is in seconds."""
+
+    def url(self, key: str) -> str:
+        """The public URL of an object."""
+        ...
+
+    async def signed_url(self, key: str, *, expires_in_s: float) -> PresignedRequest:
+        """A URL that works for whoever holds it, for a while."""
+        ...
+
+    async def purge(self, keys: Sequence[str]) -> None:
+        """Drop cached copies of these objects at the edge."""
+        ...
+
+
+class Backend(Protocol):
+    """A storage provider, seen as requests."""
+
+    @property
+    def name(self) -> str:
+        """Name of the provider, such as ``"s3"``; it is in every error."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this provider, at this endpoint, can do."""
+        ...
+
+    def check_name(self, container: str, key: str | None = None) -> None:
+        """Refuse what the provider cannot hold. Pure: no request is made.
+
+        Raises:
+            InvalidNameError: The container or the key cannot exist there.
+        """
+        ...
+
+    # Containers
+
+    async def create_container(self, container: str) -> ContainerInfo:
+        """Make a container.
+
+        Raises:
+            AlreadyExistsError: The name is taken, by us or by others.
+        """
+        ...
+
+    async def head_container(self, container: str) -> ContainerInfo:
+        """What is known of a container.
+
+        Raises:
+            ContainerNotFoundError: There is none of this name.
+        """
+        ...
+
+    async def delete_container(self, container: str) -> None:
+        """Remove an empty container.
+
+        Raises:
+            ContainerNotEmptyError: Something is in it.
+            ContainerNotFoundError: There is none of this name.
+        """
+        ...
+
+    async def list_containers(self, *, prefix: str, token: str | None) -> Page[ContainerInfo]:
+        """One page of the containers whose names begin with ``prefix``."""
+        ...
+
+    # Objects
+
+    async def put_object(
+        self, container: str, key: str, body: Buffer, options: WriteOptions, *, on_sent: OnSent | None = None
+    ) -> ObjectInfo:
+        """Store an object in one request, checked by the provider or by us, and say what is there."""
+        ...
+
+    async def get_object(self, container: str, key: str, options: ReadOptions) -> ObjectBody:
+        """Open an object for reading.
+
+        Raises:
+            ObjectNotFoundError: There is no such object.
+            RangeNotSatisfiableError: It has no byte in the range.
+            PreconditionFailedError: ``if_match`` names another version.
+            NotModifiedError: ``if_none_match`` names this version.
+        """
+        ...
+
+    async def head_object(self, container: str, key: str, options: ReadOptions) -> ObjectInfo:
+        """What is known of an object; ``byte_range`` is not looked at."""
+        ...
+
+    async def delete_object(self, container: str, key: str, *, version_id: str | None = None) -> None:
+        """Remove an object. That there is none is no error: some providers cannot tell."""
+        ...
+
+    async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
+        """Remove at most ``limits.max_delete_batch`` objects; one outcome for each, in order."""
+        ...
+
+    async def copy_object(
+        self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
+    ) -> ObjectInfo:
+        """Copy within the provider, at most ``limits.max_copy_size_bytes``.
+
+        ``options`` of None keeps the headers and metadata of the source.
+        """
+        ...
+
+    async def list_objects(self, container: str, query: ListQuery, *, token: str | None) -> Page[ObjectInfo | Prefix]:
+        """One page of objects, in UTF-8 byte order of their keys."""
+        ...
+
+    # Uploads by parts
+
+    async def create_upload(self, container: str, key: str, options: WriteOptions) -> Upload:
+        """Begin an upload by parts. Nothing is visible before it is completed."""
+        ...
+
+    async def upload_part(
+        self, upload: Upload, number: int, offset: int, body: Buffer, *, on_sent: OnSent | None = None
+    ) -> Part:
+        """Store a part. ``number`` counts from 1; ``offset`` is where the part begins in the object.
+
+        Parts arrive concurrently and in any order. A part of a number sent before replaces it.
+        """
+        ...
+
+    async def copy_part(self, upload: Upload, number: int, source: ObjectRef, byte_range: ByteRange) -> Part:
+        """Store a part that is a range of an object the provider holds already."""
+        ...
+
+    async def complete_upload(self, upload: Upload, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
+        """Publish the parts, in order, as one object. ``options`` are those of ``create_upload``."""
+        ...
+
+    async def abort_upload(self, upload: Upload) -> None:
+        """Drop an upload and all its parts.
+
+        Raises:
+            UploadNotFoundError: There is no such upload (any more).
+        """
+        ...
+
+    async def list_uploads(self, container: str, *, prefix: str, token: str | None) -> Page[Upload]:
+        """One page of the uploads that are neither completed nor aborted."""
+        ...
+
+    async def list_parts(self, upload: Upload, *, token: str | None) -> Page[Part]:
+        """One page of the parts that the provider holds for an upload.
+
+        Raises:
+            UploadNotFoundError: There is no such upload (any more).
+        """
+        ...
+
+    # The rest
+
+    async def presign(
+        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str]
+    ) -> PresignedRequest:
+        """Sign a request for somebody else to send. No request is made."""
+        ...
+
+    def cdn(self, container: str) -> CDN:
+        """Content delivery for a container.
+
+        Raises:
+            UnsupportedError: The provider, or this endpoint of it, has none.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give up connections and files. Closing twice is fine."""
+        ...

@@ -1,0 +1,251 @@
+"""What may be uploaded, brought to three forms: memory, a file on disk, a stream.
+
+Memory and files have a length and can be read anywhere, so their parts are read where they lie. A
+stream is read once, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import io
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias, TypeGuard, TypeVar
+
+from aiostorage._tasks import in_thread
+from aiostorage.errors import InvalidArgumentError
+from aiostorage.models import Buffer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Close: TypeAlias = Callable[[], Awaitable[None]]
+
+READ_BYTES = 1024 * 1024
+"""How much is asked of a file-like source at once."""
+
+_MAX_READ_BYTES = 1 << 30  # Linux gives at most 2 GiB - 4 KiB for one read(2)
+
+T = TypeVar("T")
+
+
+class AsyncReadable(Protocol):
+    """An asynchronous file: an aiofiles file, an ``UploadFile``, an aiohttp or asyncio ``StreamReader``."""
+
+    async def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; empty at the end."""
+        ...
+
+
+class Readable(Protocol):
+    """A synchronous file, opened for bytes. It is read in a thread."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; empty at the end."""
+        ...
+
+
+Source: TypeAlias = (
+    str | os.PathLike[str] | Buffer | AsyncReadable | Readable | AsyncIterable[Buffer] | Iterable[Buffer]
+)
+"""What may be uploaded: a path (a ``str`` is a path), bytes, a file, or an iterable of bytes."""
+
+
+class MemoryBody:
+    """Bytes that are in memory already."""
+
+    def __init__(self, data: Buffer) -> None:
+        self._data = data if isinstance(data, bytes) else memoryview(data).cast("B")
+        self.size = len(self._data)
+
+    async def read_at(self, offset: int, size: int) -> Buffer:
+        """``size`` bytes from ``offset``, not copied."""
+        if offset == 0 and size == self.size:
+            return self._data
+        return memoryview(self._data)[offset : offset + size]
+
+    async def aclose(self) -> None:
+        """Nothing to give up."""
+
+
+class FileBody:
+    """A regular file on disk, from a position to its end as it is now. Read in threads.
+
+    The file is opened once and read by position, so that a file that is renamed over the path while
+    the upload runs does not get into it; one that is written to meanwhile is noticed.
+    """
+
+    def __init__(self, file: BinaryIO, *, start: int = 0, is_ours: bool) -> None:
+        self._file = file
+        self._is_ours = is_ours
+        self._start = start
+        status = os.fstat(file.fileno())
+        self._version = (status.st_size, status.st_mtime_ns)
+        self.size = max(0, status.st_size - start)
+
+    async def read_at(self, offset: int, size: int) -> Buffer:
+        """``size`` bytes from ``offset``.
+
+        Raises:
+            InvalidArgumentError: The file was changed since it was opened.
+        """
+        return await in_thread(self._read_at, self._start + offset, size)
+
+    async def aclose(self) -> None:
+        """Close the file, if it was opened here."""
+        if self._is_ours:
+            self._file.close()
+
+    def _read_at(self, position: int, size: int) -> Buffer:
+        pieces: list[bytes] = []
+        left = size
+        while left:
+            piece = os.pread(self._file.fileno(), min(left, _MAX_READ_BYTES), position)
+            if not piece:
+                break
+            pieces.append(piece)
+            position += len(piece)
+            left -= len(piece)
+        status = os.fstat(self._file.fileno())
+        if left or self._version != (status.st_size, status.st_mtime_ns):
+            raise InvalidArgumentError("the source file was changed while it was uploaded")
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class StreamBody:
+    """Bytes that come once, in order. ``size`` is None where nobody knows it before the end."""
+
+    def __init__(
+        self, chunks: AsyncIterator[Buffer], *, size: int | None = None, on_close: Close | None = None
+    ) -> None:
+        self._chunks = chunks
+        self._on_close = on_close
+        self._rest: Buffer = b""
+        self.size = size
+
+    async def read(self, size: int) -> Buffer:
+        """Exactly ``size`` bytes, or less at the end of the stream; more than a copy of that is never held.
+
+        Raises:
+            InvalidArgumentError: The source yields something else than bytes.
+        """
+        if len(self._rest) > size:
+            view = memoryview(self._rest)
+            self._rest = view[size:]
+            return view[:size]
+        first, self._rest = self._rest, b""
+        filled = bytearray(first)
+        while len(filled) < size:
+            chunk = await anext(self._chunks, None)
+            if chunk is None:
+                break
+            if not isinstance(chunk, bytes | bytearray | memoryview):
+                raise InvalidArgumentError(f"the source yields {type(chunk).__name__}, not bytes (is it in text mode?)")
+            view = memoryview(chunk).cast("B")
+            if not filled and len(view) >= size:
+                self._rest = view[size:]
+                return view[:size]
+            room = size - len(filled)
+            filled += view[:room]
+            self._rest = view[room:]
+        return filled
+
+    async def aclose(self) -> None:
+        """Close the iterator, so that a generator's ``finally`` runs now."""
+        self._rest = b""
+        if isinstance(self._chunks, AsyncGenerator):
+            await self._chunks.aclose()
+        if self._on_close is not None:
+            await self._on_close()
+
+
+Body: TypeAlias = MemoryBody | FileBody | StreamBody
+
+
+async def open_body(source: Source, *, size: int | None = None) -> Body:
+    """What the source holds, ready to be read. Whoever gets it closes it.
+
+    Args:
+        source: See :data:`Source`.
+        size: How many bytes a stream will yield, where the caller knows.
+
+    Raises:
+        InvalidArgumentError: The source is of no known kind, or holds text.
+        OSError: The path cannot be opened.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return MemoryBody(source)
+    if isinstance(source, str | os.PathLike):
+        return await in_thread(_open_path, source)
+    if isinstance(source, io.BytesIO):
+        return MemoryBody(source.getbuffer()[source.tell() :])
+    if isinstance(source, io.BufferedReader | io.BufferedRandom | io.FileIO):
+        body = await asyncio.to_thread(_open_file, source)
+        if body is not None:
+            return body
+    if isinstance(source, io.TextIOBase):
+        raise InvalidArgumentError("the source file is in text mode; open it with 'rb'")
+    # StreamReader is both readable and iterable: reading it by size avoids a line at a time.
+    if _has_read(source):
+        return StreamBody(_read_chunks(source.read), size=size)
+    if isinstance(source, AsyncIterable):
+        return StreamBody(aiter(source), size=size)
+    if isinstance(source, Iterable):
+        return _open_iterator(iter(source), size)
+    raise InvalidArgumentError(f"a {type(source).__name__} cannot be uploaded")
+
+
+def _open_path(path: str | os.PathLike[str]) -> Body:
+    file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by the body
+    try:
+        body = _open_file(file, is_ours=True)
+    except BaseException:
+        file.close()
+        raise
+    if body is None:  # a pipe or a device: no length, no positions
+        return StreamBody(_read_chunks(file.read), on_close=lambda: asyncio.to_thread(file.close))
+    return body
+
+
+def _open_file(file: io.BufferedReader | io.BufferedRandom | io.FileIO, *, is_ours: bool = False) -> FileBody | None:
+    """The file by position, or None where it has no positions.
+
+    Only files of the exact classes above get here: a ``GzipFile`` has a descriptor too, but that of
+    the compressed file.
+    """
+    if not file.seekable() or not hasattr(os, "pread"):
+        return None
+    return FileBody(file, start=file.tell(), is_ours=is_ours)
+
+
+def _open_iterator(iterator: Iterator[Buffer], size: int | None) -> StreamBody:
+    async def close() -> None:
+        if inspect.isgenerator(iterator):
+            with suppress(ValueError):  # a thread that was left behind by a cancellation is still inside it
+                await asyncio.to_thread(iterator.close)
+
+    async def chunks() -> AsyncIterator[Buffer]:
+        while (chunk := await asyncio.to_thread(next, iterator, None)) is not None:
+            yield chunk
+
+    return StreamBody(chunks(), size=size, on_close=close)
+
+
+async def _read_chunks(read: Callable[[int], bytes | Awaitable[bytes]]) -> AsyncIterator[Buffer]:
+    """Chunks of a file-like source. A plain function is called in a thread; what is awaitable is awaited."""
+    is_async = inspect.iscoroutinefunction(read)
+    while True:
+        chunk = read(READ_BYTES) if is_async else await asyncio.to_thread(read, READ_BYTES)
+        if inspect.isawaitable(chunk):
+            chunk = await chunk
+        if not chunk:
+            return
+        yield chunk
+
+
+def _has_read(
+    source: AsyncReadable | Readable | AsyncIterable[Buffer] | Iterable[Buffer],
+) -> TypeGuard[AsyncReadable | Readable]:
+    return callable(getattr(source, "read", None))

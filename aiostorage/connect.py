@@ -1,0 +1,130 @@
+"""From a URL to a driver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from aiostorage.drivers import LocalDriver, MemoryDriver, S3Driver
+from aiostorage.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Set
+
+    from aiostorage.driver import Driver
+    from aiostorage.drivers import S3DriverOptions
+    from aiostorage.options import TransferOptions
+    from aiostorage.providers.s3.config import AddressingStyle, PayloadSigning
+    from aiostorage.providers.s3.profiles import VendorName
+
+    class ConnectOptions(S3DriverOptions, total=False):
+        """The options of all drivers; each refuses those of the others."""
+
+        fsync: bool
+
+
+_TRANSFER = frozenset({"part_size_bytes", "concurrency"})
+
+
+def connect(url: str, **options: Unpack[ConnectOptions]) -> Driver:
+    """The driver that a URL names. No request is made.
+
+    ======================  =================================================================
+    ``memory:``             :class:`~aiostorage.MemoryDriver`
+    ``file:data``           :class:`~aiostorage.LocalDriver` of a folder, from the current one
+    ``file:///var/data``    the same, absolute
+    ``s3://``               :class:`~aiostorage.S3Driver`: Amazon, or what the environment says
+    ``s3://?region=...``    the same, with options in the query
+    ======================  =================================================================
+
+    Options may stand in the query, by the names that the driver gives them; those given as keywords
+    go first. Keys and tokens may not: URLs end up in logs.
+
+    Raises:
+        InvalidArgumentError: The URL is of no known kind, or an option is not the driver's.
+    """
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise InvalidArgumentError("a URL must not hold credentials; give them as keywords or in the environment")
+    given: ConnectOptions = {**_parse_query(parts.query), **options}
+    match parts.scheme:
+        case "memory":
+            _refuse_others(given, _TRANSFER)
+            return MemoryDriver(**_transfer_options(given))
+        case "file":
+            _refuse_others(given, _TRANSFER | {"fsync"})
+            if parts.netloc not in {"", "localhost"} or not parts.path:
+                raise InvalidArgumentError("a file URL looks like file:folder or file:///folder")
+            return LocalDriver(unquote(parts.path), fsync=given.get("fsync", False), **_transfer_options(given))
+        case "s3":
+            if parts.netloc or parts.path.strip("/"):
+                raise InvalidArgumentError(
+                    "an s3 URL names a service, not a bucket: connect('s3://?region=...').container('name')"
+                )
+            if "fsync" in given:
+                _refuse_others(given, given.keys() - {"fsync"})
+            return S3Driver(**given)
+        case _:
+            raise InvalidArgumentError(f"no driver for the scheme {parts.scheme!r}; there are memory, file and s3")
+
+
+def _parse_query(query: str) -> ConnectOptions:
+    options: ConnectOptions = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        match name:
+            case "region":
+                options["region"] = value
+            case "endpoint":
+                options["endpoint"] = value
+            case "profile":
+                options["profile"] = value
+            case "proxy":
+                options["proxy"] = value
+            case "ca_bundle":
+                options["ca_bundle"] = value
+            case "vendor":
+                options["vendor"] = cast("VendorName", value)  # the driver refuses what it does not know
+            case "addressing_style":
+                options["addressing_style"] = cast("AddressingStyle", value)  # the same
+            case "payload_signing":
+                options["payload_signing"] = cast("PayloadSigning", value)  # the same
+            case "anonymous":
+                options["anonymous"] = _parse_bool(name, value)
+            case "fsync":
+                options["fsync"] = _parse_bool(name, value)
+            case "part_size_bytes":
+                options["part_size_bytes"] = _parse_int(name, value)
+            case "concurrency":
+                options["concurrency"] = _parse_int(name, value)
+            case "max_connections":
+                options["max_connections"] = _parse_int(name, value)
+            case _:
+                raise InvalidArgumentError(f"{name!r} is not an option that a URL may hold")
+    return options
+
+
+def _parse_bool(name: str, value: str) -> bool:
+    if value not in {"true", "false"}:
+        raise InvalidArgumentError(f"{name} is true or false")
+    return value == "true"
+
+
+def _parse_int(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 15):
+        raise InvalidArgumentError(f"{name} is a whole number")
+    return int(value)
+
+
+def _transfer_options(given: ConnectOptions) -> TransferOptions:
+    options: TransferOptions = {}
+    if "part_size_bytes" in given:
+        options["part_size_bytes"] = given["part_size_bytes"]
+    if "concurrency" in given:
+        options["concurrency"] = given["concurrency"]
+    return options
+
+
+def _refuse_others(given: ConnectOptions, known: Set[str]) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise InvalidArgumentError(f"the driver of this URL has no option {', '.join(unknown)}")

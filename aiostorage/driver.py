@@ -1,0 +1,521 @@
+"""A driver: one provider, one set of credentials, and every operation by name."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import AsyncIterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
+
+from aiostorage._tasks import in_thread
+from aiostorage._transfer import listing
+from aiostorage._transfer.copy import copy_between, copy_within
+from aiostorage._transfer.delete import delete_container, delete_many
+from aiostorage._transfer.download import download
+from aiostorage._transfer.paths import safe_join
+from aiostorage._transfer.progress import reporting
+from aiostorage._transfer.reader import ObjectReader
+from aiostorage._transfer.source import ObjectSource, read_object
+from aiostorage._transfer.upload import upload
+from aiostorage._transfer.writer import ObjectWriter
+from aiostorage.body import open_body
+from aiostorage.container import Container
+from aiostorage.errors import InvalidArgumentError
+from aiostorage.models import EMPTY, ByteRange, ListQuery, ObjectRef, Prefix, ReadOptions, WriteOptions
+from aiostorage.object import Object
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+    from types import TracebackType
+
+    from aiostorage.backend import Backend
+    from aiostorage.body import Source
+    from aiostorage.models import Capabilities, DeleteOutcome, ObjectInfo, PresignedRequest
+    from aiostorage.options import (
+        DownloadOptions,
+        OpenOptions,
+        ReadObjectOptions,
+        TransferOptions,
+        UploadOptions,
+        WriteObjectOptions,
+    )
+
+T = TypeVar("T")
+
+DEFAULT_PART_BYTES = 8 * 1024 * 1024
+DEFAULT_CONCURRENCY = 8
+
+_COMPRESSED_TYPES = {
+    "gzip": "application/gzip",
+    "bzip2": "application/x-bzip2",
+    "xz": "application/x-xz",
+    "compress": "application/x-compress",
+}
+_TYPES = mimetypes.MimeTypes()  # the built-in table: the same on every machine, and no file is read
+
+
+class Driver:
+    """A provider. Make one for the lifetime of a service, and close it at the end.
+
+    ``async with driver:`` closes it; so does :meth:`aclose`. Connections are opened when first
+    needed, on the event loop that runs then; a driver belongs to that loop.
+
+    Args:
+        backend: The provider, as requests.
+        **options: How large objects are moved, unless a call says otherwise.
+    """
+
+    def __init__(self, backend: Backend, **options: Unpack[TransferOptions]) -> None:
+        self._backend = backend
+        self._part_size, self._concurrency = DEFAULT_PART_BYTES, DEFAULT_CONCURRENCY
+        self._part_size, self._concurrency = self._transfer(options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """Name of the provider, such as ``"s3"``."""
+        return self._backend.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the provider can do, with its limits."""
+        return self._backend.capabilities
+
+    @property
+    def backend(self) -> Backend:
+        """The provider, as requests."""
+        return self._backend
+
+    async def aclose(self) -> None:
+        """Close all connections. Closing twice is fine; using it afterwards is not."""
+        await self._backend.aclose()
+
+    # Containers
+
+    def container(self, name: str) -> Container:
+        """A handle on a container, whether there is one or not; no request is made.
+
+        Raises:
+            InvalidNameError: The provider cannot have a container of this name.
+        """
+        self._backend.check_name(name)
+        return Container(self, name)
+
+    async def create_container(self, name: str) -> Container:
+        """Make a container.
+
+        Raises:
+            AlreadyExistsError: The name is taken.
+            InvalidNameError: The provider cannot have a container of this name.
+        """
+        self._backend.check_name(name)
+        return Container(self, name, info=await self._backend.create_container(name))
+
+    async def get_container(self, name: str) -> Container:
+        """A container that exists, with its properties.
+
+        Raises:
+            ContainerNotFoundError: There is none of this name.
+        """
+        self._backend.check_name(name)
+        return Container(self, name, info=await self._backend.head_container(name))
+
+    async def delete_container(self, container: Container | str, *, only_if_empty: bool = False) -> None:
+        """Remove a container with everything in it: objects, versions, unfinished uploads.
+
+        Raises:
+            ContainerNotFoundError: There is none of this name.
+            ContainerNotEmptyError: ``only_if_empty`` is set and something is in it; or something in
+                it cannot be deleted, and then the reason is the error's cause.
+        """
+        name = self._container(container).name
+        if only_if_empty:
+            await self._backend.delete_container(name)
+        else:
+            await delete_container(self._backend, name, concurrency=self._concurrency)
+
+    async def list_containers(self, *, prefix: str = "") -> AsyncGenerator[Container, None]:
+        """The containers of the account whose names begin with ``prefix``; pages come as needed."""
+        infos = listing.items(lambda token: self._backend.list_containers(prefix=prefix, token=token))
+        try:
+            async for info in infos:
+                yield Container(self, info.name, info=info)
+        finally:
+            await infos.aclose()
+
+    # Objects
+
+    @overload
+    def list_objects(
+        self,
+        container: Container | str,
+        *,
+        prefix: str = ...,
+        start_after: str = ...,
+        page_size: int | None = ...,
+        versions: bool = ...,
+    ) -> AsyncGenerator[Object, None]: ...
+
+    @overload
+    def list_objects(
+        self,
+        container: Container | str,
+        *,
+        prefix: str = ...,
+        delimiter: str,
+        start_after: str = ...,
+        page_size: int | None = ...,
+        versions: bool = ...,
+    ) -> AsyncGenerator[Object | Prefix, None]: ...
+
+    async def list_objects(
+        self,
+        container: Container | str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        start_after: str = "",
+        page_size: int | None = None,
+        versions: bool = False,
+    ) -> AsyncGenerator[Object | Prefix, None]:
+        """The objects of a container, in UTF-8 byte order of their names.
+
+        Pages are fetched as they are needed, one ahead; nothing else is held between two objects.
+        Leaving the loop early cancels what is under way.
+
+        Args:
+            container: The container, or its name.
+            prefix: Only names that begin with this.
+            delimiter: Show names that have this after the prefix as one :class:`Prefix` for all that
+                share it; ``"/"`` lists like a folder.
+            start_after: Only names after this one.
+            page_size: The most names of one page; the provider's own most where it is not given.
+            versions: Every version and delete marker, not only the latest objects.
+
+        Raises:
+            ContainerNotFoundError: There is no such container.
+            UnsupportedError: ``versions`` is set and the provider keeps none.
+        """
+        where = self._container(container)
+        if page_size is not None and page_size < 1:
+            raise InvalidArgumentError(f"a page of {page_size} items makes no sense")
+        query = ListQuery(
+            prefix=prefix, delimiter=delimiter, start_after=start_after, page_size=page_size, versions=versions
+        )
+        found = listing.items(lambda token: self._backend.list_objects(where.name, query, token=token))
+        try:
+            async for item in found:
+                if isinstance(item, Prefix):
+                    yield item
+                else:
+                    yield Object(where, item.key, version_id=item.version_id if versions else None, info=item)
+        finally:
+            await found.aclose()
+
+    async def get_object(self, container: Container | str, name: str, *, version_id: str | None = None) -> Object:
+        """An object that exists, with all its properties.
+
+        Raises:
+            ObjectNotFoundError: There is none of this name.
+            ContainerNotFoundError: There is no such container, where the provider tells the two apart.
+        """
+        return await self._container(container).object(name, version_id=version_id).refresh()
+
+    async def head_object(self, obj: Object, **options: Unpack[ReadObjectOptions]) -> ObjectInfo:
+        """What the provider says of an object now.
+
+        Raises:
+            ObjectNotFoundError: There is none of this name.
+        """
+        return await self._backend.head_object(obj.container.name, obj.name, _read_options(obj, options))
+
+    async def upload_object(
+        self, source: Source, container: Container | str, name: str, **options: Unpack[UploadOptions]
+    ) -> Object:
+        """Store an object, whole and checked or not at all.
+
+        What fits into one part is one request; what is larger goes in parts, several at once, so that
+        at most ``part_size_bytes * (concurrency + 1)`` bytes are held in memory whatever the source.
+        A failure, a cancellation or an exception in the source leaves nothing behind.
+
+        Args:
+            source: A path (a ``str`` is a path), bytes, a synchronous or asynchronous file, an iterable
+                or asynchronous iterable of bytes. Its length need not be known.
+            container: The container, or its name.
+            name: The name of the object.
+            **options: See :class:`~aiostorage.options.UploadOptions`.
+
+        Raises:
+            InvalidNameError: The provider cannot hold an object of this name.
+            InvalidArgumentError: The source holds no bytes, or not as many as announced, or more than
+                the provider can hold.
+            PreconditionFailedError: ``if_match`` or ``if_none_match`` does not hold.
+            OSError: The source cannot be read.
+        """
+        where = self._container(container)
+        self._backend.check_name(where.name, name)
+        part_size, concurrency = self._transfer(options)
+        callback = options.get("progress")
+        body = await open_body(source, size=options.get("size"))
+        try:
+            async with reporting(callback, body.size) as progress:
+                info = await upload(
+                    self._backend,
+                    where.name,
+                    name,
+                    body,
+                    _write_options(name, options),
+                    part_size=part_size,
+                    concurrency=concurrency,
+                    on_sent=None if callback is None else progress.add,
+                )
+        finally:
+            await body.aclose()
+        return Object(where, name, info=info)
+
+    def open_writer(self, container: Container | str, name: str, **options: Unpack[WriteObjectOptions]) -> ObjectWriter:
+        """An asynchronous file whose content becomes an object when its block is left cleanly.
+
+        Raises:
+            InvalidNameError: The provider cannot hold an object of this name.
+        """
+        where = self._container(container)
+        self._backend.check_name(where.name, name)
+        part_size, concurrency = self._transfer(options)
+        return ObjectWriter(
+            self._backend,
+            where.name,
+            name,
+            _write_options(name, options),
+            part_size=part_size,
+            concurrency=concurrency,
+        )
+
+    async def download_object(
+        self, obj: Object, destination: str | os.PathLike[str], **options: Unpack[DownloadOptions]
+    ) -> Path:
+        """Write an object to a local file, and return its path.
+
+        The file appears under its name when it is complete and checked; a failure or a cancellation
+        leaves nothing. Large objects come in ranges, several at once, all of one version.
+
+        Args:
+            obj: The object.
+            destination: The file; or a folder that exists, for a file named after the last segment of
+                the object's name.
+            **options: See :class:`~aiostorage.options.DownloadOptions`.
+
+        Raises:
+            ObjectNotFoundError: There is none of this name.
+            ObjectChangedError: The object was replaced while it was read.
+            ChecksumMismatchError: The bytes that came are not those that were stored.
+            AlreadyExistsError: The file is there, and ``overwrite`` is False.
+            InvalidNameError: The destination is a folder, and the object's name is no file's.
+        """
+        part_size, concurrency = self._transfer(options)
+        path = await in_thread(_file_path, destination, obj.name)
+        async with reporting(options.get("progress"), obj.size) as progress:
+            await download(
+                self._source(obj, options),
+                path,
+                size_hint=obj.size,
+                part_size=part_size,
+                concurrency=concurrency,
+                progress=progress,
+                overwrite=options.get("overwrite", True),
+                fsync=options.get("fsync", False),
+            )
+        return path
+
+    def open_object(self, obj: Object, **options: Unpack[OpenOptions]) -> ObjectReader:
+        """An asynchronous file to read an object from: ``async with`` it, or ``await`` it to open it now.
+
+        Args:
+            obj: The object.
+            **options: See :class:`~aiostorage.options.OpenOptions`.
+
+        Raises:
+            InvalidArgumentError: The byte range makes no sense.
+        """
+        return ObjectReader(self._source(obj, options), name=obj.name, byte_range=_byte_range(options))
+
+    async def read_object(self, obj: Object, **options: Unpack[OpenOptions]) -> bytes:
+        """The content of an object, or a range of it, in memory.
+
+        Raises:
+            ObjectNotFoundError: There is none of this name.
+            ChecksumMismatchError: The bytes that came are not those that were stored.
+            RangeNotSatisfiableError: The object has no byte in the range.
+        """
+        return await read_object(self._source(obj, options), _byte_range(options))
+
+    async def copy(
+        self,
+        obj: Object,
+        container: Container,
+        name: str | None = None,
+        **options: Unpack[WriteObjectOptions],
+    ) -> Object:
+        """Copy an object: by the provider within one driver, streamed through here between two.
+
+        Headers and metadata come along, unless any is given: then those given are all it has.
+
+        Args:
+            obj: What to copy; of any driver.
+            container: Where to; of any driver.
+            name: The name of the copy; the same where it is not given.
+            **options: See :class:`~aiostorage.options.WriteObjectOptions`.
+
+        Raises:
+            ObjectNotFoundError: There is nothing to copy.
+        """
+        name = obj.name if name is None else name
+        target = container.driver
+        target.backend.check_name(container.name, name)
+        part_size, concurrency = target._transfer(options)
+        headers = {key for key in options if key not in {"part_size_bytes", "concurrency"}}
+        replacement = _write_options(name, options) if headers else None
+        if obj.driver is target and target.capabilities.server_side_copy:
+            source = ObjectRef(container=obj.container.name, key=obj.name, version_id=obj.requested_version_id)
+            info = await copy_within(
+                target.backend, source, container.name, name, replacement, size=obj.size, concurrency=concurrency
+            )
+        else:
+            info = await copy_between(
+                self._source(obj, {}),
+                target.backend,
+                container.name,
+                name,
+                replacement,
+                part_size=part_size,
+                concurrency=concurrency,
+                on_sent=None,
+            )
+        return Object(container, name, info=info)
+
+    async def delete_object(self, obj: Object) -> None:
+        """Remove an object. That there is none is no error: most providers cannot tell.
+
+        Where the container keeps versions this hides the object behind a delete marker; an object
+        that was asked for by its ``version_id`` loses that version for good.
+        """
+        await self._backend.delete_object(obj.container.name, obj.name, version_id=obj.requested_version_id)
+
+    async def delete_objects(
+        self, container: Container | str, names: Iterable[str | Object] | AsyncIterable[str | Object]
+    ) -> list[DeleteOutcome]:
+        """Remove many objects of one container, in batches; one outcome for each, in order.
+
+        A deletion that fails is in its outcome's ``error``; nothing is raised for it.
+        """
+        where = self._container(container)
+
+        async def refs() -> AsyncGenerator[ObjectRef, None]:
+            async for item in _each(names):
+                obj = where.object(item) if isinstance(item, str) else item
+                if obj.container.name != where.name:
+                    raise InvalidArgumentError(f"{obj!r} is not in container {where.name!r}")
+                yield ObjectRef(container=where.name, key=obj.name, version_id=obj.requested_version_id)
+
+        return await delete_many(self._backend, where.name, refs(), concurrency=self._concurrency)
+
+    async def presign(
+        self, obj: Object, method: str = "GET", *, expires_in_s: float = 3600, headers: Mapping[str, str] = EMPTY
+    ) -> PresignedRequest:
+        """A request on an object that works without credentials for a while.
+
+        Args:
+            obj: The object, or a handle on one to be.
+            method: ``GET``, ``PUT``, ``HEAD`` or ``DELETE``.
+            expires_in_s: How long it shall work. The answer's ``expires_at`` tells how long it will.
+            headers: Headers that whoever uses it must send.
+
+        Raises:
+            UnsupportedError: The provider cannot do that; ``capabilities.presign`` tells.
+            InvalidArgumentError: Longer than the provider allows.
+        """
+        return await self._backend.presign(
+            method, obj.container.name, obj.name, expires_in_s=expires_in_s, headers=headers
+        )
+
+    def _container(self, container: Container | str) -> Container:
+        if isinstance(container, str):
+            return self.container(container)
+        if container.driver is not self:
+            raise InvalidArgumentError(f"{container!r} belongs to another driver")
+        return container
+
+    def _source(self, obj: Object, options: ReadObjectOptions) -> ObjectSource:
+        return ObjectSource(obj.driver.backend, obj.container.name, obj.name, _read_options(obj, options))
+
+    def _transfer(self, options: TransferOptions) -> tuple[int, int]:
+        part_size = options.get("part_size_bytes", self._part_size)
+        concurrency = options.get("concurrency", self._concurrency)
+        if part_size < 1 or concurrency < 1:
+            raise InvalidArgumentError(f"part_size_bytes={part_size}, concurrency={concurrency}: both are at least 1")
+        return part_size, concurrency
+
+
+def _file_path(destination: str | os.PathLike[str], name: str) -> Path:
+    path = Path(destination)
+    return safe_join(path, name.rpartition("/")[2]) if path.is_dir() else path
+
+
+def _read_options(obj: Object, options: ReadObjectOptions) -> ReadOptions:
+    return ReadOptions(
+        version_id=options.get("version_id", obj.requested_version_id),
+        if_match=options.get("if_match"),
+        if_none_match=options.get("if_none_match"),
+    )
+
+
+def _byte_range(options: OpenOptions) -> ByteRange | None:
+    given = options.get("byte_range")
+    if given is None:
+        return None
+    start, stop = given
+    if stop is not None and (start < 0 or stop <= start):
+        raise InvalidArgumentError(f"the byte range {(start, stop)} is empty or has a negative start and a stop")
+    return ByteRange(start, stop)
+
+
+def _write_options(name: str, options: WriteObjectOptions) -> WriteOptions:
+    return WriteOptions(
+        content_type=options.get("content_type") or _guess_content_type(name),
+        cache_control=options.get("cache_control"),
+        content_disposition=options.get("content_disposition"),
+        content_encoding=options.get("content_encoding"),
+        content_language=options.get("content_language"),
+        metadata=options.get("metadata", EMPTY),
+        storage_class=options.get("storage_class"),
+        if_match=options.get("if_match"),
+        if_none_match=options.get("if_none_match"),
+    )
+
+
+def _guess_content_type(name: str) -> str:
+    """The media type of the bytes as they are: a ``.tar.gz`` is gzip, not tar."""
+    kind, encoding = _TYPES.guess_type(name.rpartition("/")[2])
+    if encoding is not None:
+        kind = _COMPRESSED_TYPES.get(encoding)
+    return kind or "application/octet-stream"
+
+
+async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item

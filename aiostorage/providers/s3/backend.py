@@ -1,0 +1,318 @@
+"""S3 as a backend: build a request, send it, read the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Unpack
+
+from aiostorage import checksums
+from aiostorage._http.client import HTTPClient
+from aiostorage._http.credentials import CredentialCache
+from aiostorage.errors import (
+    AuthenticationError,
+    InvalidArgumentError,
+    InvalidNameError,
+    ObjectNotFoundError,
+    StorageError,
+    UnsupportedError,
+    UploadNotFoundError,
+)
+from aiostorage.models import WHOLE, DeleteOutcome, ObjectHash, ObjectRef, PresignedRequest
+from aiostorage.providers.s3 import config, credentials, names, requests, responses, xml
+from aiostorage.providers.s3.errors import read_error
+from aiostorage.providers.s3.shared_files import read_profile
+from aiostorage.providers.s3.signing import MAX_PRESIGN_S, Signer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from datetime import datetime
+
+    from aiostorage._http.client import ResponseStream
+    from aiostorage._http.messages import Request, Wire
+    from aiostorage.backend import CDN, OnSent
+    from aiostorage.models import (
+        Buffer,
+        ByteRange,
+        Capabilities,
+        ContainerInfo,
+        ListQuery,
+        ObjectInfo,
+        Page,
+        Part,
+        Prefix,
+        ReadOptions,
+        Upload,
+        WriteOptions,
+    )
+    from aiostorage.providers.s3.credentials import S3Credentials
+
+SINGLE_DELETES_AT_ONCE = 16
+"""Where there is no bulk delete; few, because the caller has a limit of its own on batches."""
+
+
+class S3Backend:
+    """A service that speaks S3, seen as requests.
+
+    Nothing is read and nothing is connected to before the first request. Until then the shared
+    configuration files have had no say, so an endpoint that only they name is not yet known to
+    ``capabilities`` and ``check_name``.
+
+    Args:
+        **options: See :class:`~aiostorage.providers.s3.config.S3Options`.
+
+    Raises:
+        InvalidArgumentError: The options contradict each other, or make no sense.
+    """
+
+    name = "s3"
+
+    def __init__(self, **options: Unpack[config.S3Options]) -> None:
+        self._settings, http_options = config.split_options(options)
+        self._environ: Mapping[str, str] = os.environ
+        self._site = config.make_site(self._settings, self._environ, {})
+        self._is_settled = not config.needs_files(self._settings, self._environ)
+        self._signer = Signer(self._site.region)
+        self._credentials: CredentialCache[S3Credentials] | None = None
+        if not self._settings.anonymous:
+            sources = credentials.chain(self._settings, self._environ)
+            self._credentials = CredentialCache(lambda: credentials.find(sources))
+        self._http = HTTPClient[credentials.S3Credentials](
+            provider=self.name,
+            sign=self._sign,
+            read_error=read_error,
+            credentials=self._credentials,
+            **http_options,
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this service can do, as far as is known of its vendor."""
+        return self._site.vendor.capabilities
+
+    def check_name(self, container: str, key: str | None = None) -> None:
+        """Refuse what the service cannot hold."""
+        names.check_container(container, self._site.vendor)
+        if key is not None:
+            names.check_key(container, key, self._site.vendor)
+
+    # Containers
+
+    async def create_container(self, container: str) -> ContainerInfo:
+        """Make a container. Some services, and Amazon's oldest region, accept one of ours again."""
+        site = await self._ready(container)
+        response = await self._http.send(requests.create_container(site, container))
+        return responses.container_info(container, response.headers)
+
+    async def head_container(self, container: str) -> ContainerInfo:
+        """What is known of a container."""
+        site = await self._ready(container)
+        response = await self._http.send(requests.head_container(site, container))
+        return responses.container_info(container, response.headers)
+
+    async def delete_container(self, container: str) -> None:
+        """Remove an empty container."""
+        site = await self._ready(container)
+        await self._http.send(requests.delete_container(site, container))
+
+    async def list_containers(self, *, prefix: str, token: str | None) -> Page[ContainerInfo]:
+        """One page of the containers of the account."""
+        site = await self._ready()
+        request = requests.list_containers(site, prefix=prefix, token=token)
+        return responses.list_containers(request, await self._http.send(request), prefix=prefix)
+
+    # Objects
+
+    async def put_object(
+        self, container: str, key: str, body: Buffer, options: WriteOptions, *, on_sent: OnSent | None = None
+    ) -> ObjectInfo:
+        """Store an object in one request."""
+        site = await self._ready(container, key)
+        self._check_conditions("put_object", options)
+        digests, computed = await self._digests(body)
+        request = requests.put_object(site, container, key, body, options, digests=digests, on_sent=on_sent)
+        response = await self._http.send(request)
+        return responses.put_object(request, response, options, site.vendor, computed=computed)
+
+    async def get_object(self, container: str, key: str, options: ReadOptions) -> S3ObjectBody:
+        """Open an object for reading."""
+        site = await self._ready(container, key)
+        self._check_reading("get_object", options)
+        request = requests.get_object(site, container, key, options)
+        stream = await self._http.stream(request)
+        try:
+            head = responses.get_object(request, stream.status, stream.headers, options.byte_range, site.vendor)
+        except StorageError:
+            await stream.aclose()
+            raise
+        return S3ObjectBody(stream, head)
+
+    async def head_object(self, container: str, key: str, options: ReadOptions) -> ObjectInfo:
+        """What is known of an object."""
+        site = await self._ready(container, key)
+        self._check_reading("head_object", options)
+        response = await self._http.send(requests.head_object(site, container, key, options))
+        return responses.object_info(key, response.headers, site.vendor)
+
+    async def delete_object(self, container: str, key: str, *, version_id: str | None = None) -> None:
+        """Remove an object, or make it invisible where the container keeps versions."""
+        site = await self._ready(container, key)
+        if version_id is not None:
+            self._require(self.capabilities.versioning, "delete_object", "versions")
+        ref = ObjectRef(container=container, key=key, version_id=version_id)
+        try:
+            await self._http.send(requests.delete_object(site, ref))
+        except ObjectNotFoundError:
+            pass
+
+    async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
+        """Remove many objects: with one request where there is one for it and XML can carry the keys."""
+        site = await self._ready(container)
+        for ref in refs:
+            self.check_name(container, ref.key)
+        limit = site.vendor.limits.max_delete_batch
+        if len(refs) > limit:
+            raise InvalidArgumentError(f"more than {limit} objects to delete at once", provider=self.name)
+        bulk = [ref for ref in refs if xml.is_expressible(ref.key)] if site.vendor.bulk_delete else []
+        outcomes: dict[ObjectRef, DeleteOutcome] = {}
+        if bulk:
+            request = requests.delete_objects(site, container, bulk)
+            try:
+                response = await self._http.send(request)
+            except UnsupportedError:
+                pass
+            else:
+                outcomes |= zip(bulk, responses.delete_objects(request, response, bulk), strict=True)
+        return await self._delete_singly(refs, outcomes)
+
+    async def copy_object(self, source: ObjectRef, container: str, key: str, options: WriteOptions | None) -> ObjectInfo:
+        """Copy within the service."""
+        site = await self._ready(container, key)
+        self.check_name(source.container, source.key)
+        if options is not None and not site.vendor.conditional_copy:
+            has_condition = options.if_match is not None or options.if_none_match is not None
+            self._require(not has_condition, "copy_object", "conditions on a copy")
+        request = requests.copy_object(site, source, container, key, options)
+        return responses.copy_object(request, await self._http.send(request), options, site.vendor)
+
+    async def list_objects(
+        self, container: str, query: ListQuery, *, token: str | None
+    ) -> Page[ObjectInfo | Prefix]:
+        """One page of objects."""
+        site = await self._ready(container)
+        if query.versions:
+            self._require(self.capabilities.versioning, "list_objects", "versions")
+        request = requests.list_objects(site, container, query, token=token)
+        return responses.list_objects(request, await self._http.send(request), query, site.vendor)
+
+    # Uploads by parts
+
+    async def create_upload(self, container: str, key: str, options: WriteOptions) -> Upload:
+        """Begin an upload by parts."""
+        site = await self._ready(container, key)
+        self._check_conditions("create_upload", options)
+        request = requests.create_upload(site, container, key, options)
+        return responses.create_upload(request, await self._http.send(request))
+
+    async def upload_part(
+        self, upload: Upload, number: int, offset: int, body: Buffer, *, on_sent: OnSent | None = None
+    ) -> Part:
+        """Store a part."""
+        site = await self._ready(upload.container, upload.key)
+        digests, computed = await self._digests(body)
+        request = requests.upload_part(site, upload, number, body, digests=digests, on_sent=on_sent)
+        return responses.upload_part(request, await self._http.send(request), number, offset, computed=computed)
+
+    async def copy_part(self, upload: Upload, number: int, source: ObjectRef, byte_range: ByteRange) -> Part:
+        """Store a part that is a range of an object the service holds already."""
+        site = await self._ready(upload.container, upload.key)
+        self.check_name(source.container, source.key)
+        self._require(site.vendor.copy_part, "copy_part", "parts that are copies")
+        request = requests.copy_part(site, upload, number, source, byte_range)
+        return responses.copy_part(request, await self._http.send(request), number, byte_range)
+
+    async def complete_upload(self, upload: Upload, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
+        """Publish the parts as one object."""
+        site = await self._ready(upload.container, upload.key)
+        self._check_conditions("complete_upload", options)
+        crc32 = None
+        if site.upload_digest == "crc32":
+            crc32 = await asyncio.to_thread(_crc32_of, parts)
+        request = requests.complete_upload(site, upload, parts, options, crc32=crc32)
+        try:
+            response = await self._http.send(request)
+        except UploadNotFoundError as error:
+            completed = await self._completed(upload, parts) if error.attempts > 1 else None
+            if completed is None:
+                raise
+            return completed
+        return responses.complete_upload(request, response, parts, options, crc32=crc32)
+
+    async def abort_upload(self, upload: Upload) -> None:
+        """Drop an upload and all its parts."""
+        site = await self._ready(upload.container, upload.key)
+        await self._http.send(requests.abort_upload(site, upload))
+
+    async def list_uploads(self, container: str, *, prefix: str, token: str | None) -> Page[Upload]:
+        """One page of unfinished uploads."""
+        site = await self._ready(container)
+        request = requests.list_uploads(site, container, prefix=prefix, token=token)
+        return responses.list_uploads(request, await self._http.send(request))
+
+    async def list_parts(self, upload: Upload, *, token: str | None) -> Page[Part]:
+        """One page of the parts of an upload."""
+        site = await self._ready(upload.container, upload.key)
+        request = requests.list_parts(site, upload, token=token)
+        return responses.list_parts(request, await self._http.send(request))
+
+    # The rest
+
+    async def presign(
+        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str], now: datetime
+    ) -> PresignedRequest:
+        """Sign a request for somebody else to send: for seven days at most, and no longer than the credentials live."""
+        site = await self._ready(container, key)
+        if method not in {"GET", "HEAD", "PUT", "DELETE"}:
+            raise InvalidArgumentError(f"{method} requests cannot be presigned", provider=self.name)
+        if not 1 <= expires_in_s <= MAX_PRESIGN_S:
+            raise InvalidArgumentError(f"a presigned request lives for 1 to {MAX_PRESIGN_S} seconds", provider=self.name)
+        if self._credentials is None:
+            raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
+        found = await self._credentials.get()
+        signed = requests.presigned_headers(headers)
+        url = requests.object_url(site, container, key)
+        expires_at = now + timedelta(seconds=int(expires_in_s))
+        return PresignedRequest(
+            method=method,
+            url=self._signer.presign(method, url, signed, found, now, int(expires_in_s)),
+            headers=signed,
+            expires_at=expires_at if found.expires_at is None else min(expires_at, found.expires_at),
+        )
+
+    def cdn(self, container: str) -> CDN:  # noqa: ARG002 - the protocol has it
+        """S3 itself has no content delivery."""
+        raise UnsupportedError("there is no content delivery here", provider=self.name, operation="cdn")
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def _ready(self, container: str | None = None, key: str | None = None) -> config.Site:
+        """The site, once the shared files have been asked, and the names have been looked at."""
+        if not self._is_settled:
+            shared = await asyncio.to_thread(read_profile, self._environ, self._settings.profile)
+            self._site = config.make_site(self._settings, self._environ, shared.settings)
+            self._signer = Signer(self._site.region)
+            self._is_settled = True
+        if container is not None:
+            self.check_name(container, key)
+        return self._site
+
+    def _sign(self, request: Request, found: S3Credentials | None, now: datetime) -> Wire:
+        return self._signer.sign(request, found, now)
+
+    def _require(self, is_possible: bool, operation: str, what: str) -> None:
+        if not is_possible:
+            vendor = self._site.vendor.name
+            raise UnsupportedError(f"{what} cannot be relied on at this service ({vendor})", provider=self.name, operation=operation)
+...

@@ -1,0 +1,229 @@
+"""What a user may set, and what follows from it: the :class:`Site` that requests go to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from aiostorage._http.options import HTTPOptions
+from aiostorage.errors import InvalidArgumentError
+from aiostorage.providers.s3.profiles import AWS, VENDORS, Vendor, VendorName, vendor_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from aiostorage.providers.s3.credentials import S3Credentials
+
+AddressingStyle: TypeAlias = Literal["auto", "path", "virtual"]
+PayloadSigning: TypeAlias = Literal["auto", "always", "never"]
+
+_REGION = re.compile(r"[A-Za-z0-9_-]+")
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~%+-]+)*")
+_DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+
+
+class S3Options(HTTPOptions, total=False):
+    """How to reach a service that speaks S3, and as whom. Nothing is required."""
+
+    region: str | None
+    """Region to sign for. Else AWS_REGION, AWS_DEFAULT_REGION, the profile's, the vendor's default."""
+    endpoint: str | None
+    """URL of the service. Else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's, Amazon's own."""
+    vendor: VendorName | Vendor | None
+    """Who runs the service, which decides what is asked of it. Else guessed from the endpoint."""
+    addressing_style: AddressingStyle
+    """Where the container's name goes: into the path, or (where DNS allows) into the host name."""
+    payload_signing: PayloadSigning
+    """Whether bodies are part of the signature. ``auto``: over plain HTTP, where TLS does not guard them."""
+    access_key_id: str | None
+    """With ``secret_access_key``; else AWS_ACCESS_KEY_ID and so on, then the profile's."""
+    secret_access_key: str | None
+    session_token: str | None
+    profile: str | None
+    """Profile of the shared configuration files; it goes before the environment's keys. Else AWS_PROFILE."""
+    credentials: Callable[[], Awaitable[S3Credentials]] | None
+    """Called for a credential, and again shortly before that one expires."""
+    anonymous: bool
+    """Sign nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The options that are about S3 and not about HTTP; see :class:`S3Options`."""
+
+    region: str | None = None
+    endpoint: str | None = None
+    vendor: Vendor | None = None
+    addressing_style: AddressingStyle = "auto"
+    payload_signing: PayloadSigning = "auto"
+    access_key_id: str | None = field(default=None, repr=False)
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    profile: str | None = None
+    credentials: Callable[[], Awaitable[S3Credentials]] | None = None
+    anonymous: bool = False
+
+
+def split_options(options: S3Options) -> tuple[Settings, HTTPOptions]:
+    """The settings, and what is left for HTTP. Empties ``options`` of the former.
+
+    Raises:
+        InvalidArgumentError: The options contradict each other.
+    """
+    vendor = options.pop("vendor", None)
+    settings = Settings(
+        region=options.pop("region", None),
+        endpoint=options.pop("endpoint", None),
+        vendor=_named(vendor) if isinstance(vendor, str) else vendor,
+        addressing_style=options.pop("addressing_style", "auto"),
+        payload_signing=options.pop("payload_signing", "auto"),
+        access_key_id=options.pop("access_key_id", None),
+        secret_access_key=options.pop("secret_access_key", None),
+        session_token=options.pop("session_token", None),
+        profile=options.pop("profile", None),
+        credentials=options.pop("credentials", None),
+        anonymous=options.pop("anonymous", False),
+    )
+    has_keys = settings.access_key_id is not None
+    if has_keys != (settings.secret_access_key is not None) or (settings.session_token is not None and not has_keys):
+        raise InvalidArgumentError("access_key_id and secret_access_key go together", provider="s3")
+    if has_keys + (settings.credentials is not None) + settings.anonymous > 1:
+        raise InvalidArgumentError("choose one of access_key_id, credentials, anonymous", provider="s3")
+    if settings.addressing_style not in {"auto", "path", "virtual"}:
+        raise InvalidArgumentError("addressing_style is auto, path or virtual", provider="s3")
+    if settings.payload_signing not in {"auto", "always", "never"}:
+        raise InvalidArgumentError("payload_signing is auto, always or never", provider="s3")
+    return settings, options
+
+
+def _named(name: VendorName) -> Vendor:
+    if name not in VENDORS:
+        raise InvalidArgumentError(f"vendor is one of {', '.join(VENDORS)}", provider="s3")
+    return VENDORS[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where requests go, and in which manner.
+
+    Attributes:
+        scheme: ``http`` or ``https``.
+        host: As in the ``Host`` header: lower case, with the port unless it is the scheme's own.
+        base_path: Empty, or a path that begins with a slash and does not end with one.
+        region: Region to sign for.
+        vendor: What may be asked of the service.
+        is_virtual: The container's name goes into the host name, where DNS and TLS allow it.
+        signs_payload: The SHA-256 of a body is part of the signature.
+        upload_digest: The other digest that goes with a body, if any.
+    """
+
+    scheme: str
+    host: str
+    base_path: str = ""
+    region: str
+    vendor: Vendor
+    is_virtual: bool = False
+    signs_payload: bool = True
+    upload_digest: Literal["md5", "crc32"] | None = None
+
+    def container_url(self, container: str, quoted: str) -> str:
+        """URL of a container, without a slash at its end.
+
+        Args:
+            container: Name.
+            quoted: The name, percent-encoded.
+        """
+        if self.is_virtual and self._fits_host(container):
+            return f"{self.scheme}://{container}.{self.host}{self.base_path}"
+        return f"{self.scheme}://{self.host}{self.base_path}/{quoted}"
+
+    def _fits_host(self, container: str) -> bool:
+        # A wildcard certificate covers one label, so a name with dots would fail over TLS.
+        labels = [container] if self.scheme == "https" else container.split(".")
+        return all(_DNS_LABEL.fullmatch(label) for label in labels)
+
+
+def needs_files(settings: Settings, environ: Mapping[str, str]) -> bool:
+    """Whether the shared files may have a say in :func:`make_site`."""
+    return _region(settings, environ, {}) is None or _endpoint(settings, environ, {}) is None
+
+
+def make_site(settings: Settings, environ: Mapping[str, str], shared: Mapping[str, str]) -> Site:
+    """The site that options, environment and shared profile name, in this order.
+
+    Raises:
+        InvalidArgumentError: The endpoint or the region cannot be.
+
+    Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    """
+    endpoint = _endpoint(settings, environ, shared)
+    region = _region(settings, environ, shared)
+    vendor = settings.vendor
+    if endpoint is None:
+        vendor = vendor or AWS
+        region = region or vendor.default_region
+        scheme, base_path = "https", ""
+        host = f"s3.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
+    else:
+        scheme, host, base_path = _parse_endpoint(endpoint)
+        vendor = vendor or vendor_of(host)
+        region = region or vendor.default_region
+    if not _REGION.fullmatch(region):
+        raise InvalidArgumentError(f"{region!r} is not a region", provider="s3")
+    signs_payload = settings.payload_signing == "always" or (settings.payload_signing == "auto" and scheme == "http")
+    is_checked = signs_payload and vendor.verifies_signed_payload and not settings.anonymous
+    style = vendor.addressing if settings.addressing_style == "auto" else settings.addressing_style
+    return Site(
+        scheme=scheme,
+        host=host,
+        base_path=base_path,
+        region=region,
+        vendor=vendor,
+        is_virtual=style == "virtual",
+        signs_payload=signs_payload,
+        upload_digest=None if is_checked else vendor.upload_digest,
+    )
+
+
+def _region(settings: Settings, environ: Mapping[str, str], shared: Mapping[str, str]) -> str | None:
+    return (
+        settings.region
+        or environ.get("AWS_REGION")
+        or environ.get("AWS_DEFAULT_REGION")
+        or shared.get("region")
+        or None
+    )
+
+
+def _endpoint(settings: Settings, environ: Mapping[str, str], shared: Mapping[str, str]) -> str | None:
+    if settings.endpoint:
+        return settings.endpoint
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
+    return (
+        environ.get("AWS_ENDPOINT_URL_S3")
+        or environ.get("AWS_ENDPOINT_URL")
+        or shared.get("s3.endpoint_url")
+        or shared.get("endpoint_url")
+        or None
+    )
+
+
+def _parse_endpoint(endpoint: str) -> tuple[str, str, str]:
+    try:
+        url = urlsplit(endpoint)
+        port = url.port
+    except ValueError:
+        url, port = urlsplit(""), None
+    name = url.hostname or ""
+    path = url.path.rstrip("/")
+    is_plain = not (url.query or url.fragment or url.username or url.password)
+    # What is left out of the message may be a password.
+    if url.scheme not in {"http", "https"} or not name.isascii() or not name or not is_plain or not _PATH.fullmatch(path):
+        raise InvalidArgumentError("an endpoint looks like https://host:port/path, and no more", provider="s3")
+    host = f"[{name}]" if ":" in name else name
+    if port is not None and port != {"http": 80, "https": 443}[url.scheme]:
+        host = f"{host}:{port}"
+    return url.scheme, host, path

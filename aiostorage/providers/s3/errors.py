@@ -1,0 +1,245 @@
+"""What the errors of S3 mean to a caller: one table by code, one by status for answers without a body.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from aiostorage.errors import (
+    AlreadyExistsError,
+    AuthenticationError,
+    ChecksumMismatchError,
+    ClockSkewError,
+    ContainerNotEmptyError,
+    ContainerNotFoundError,
+    InvalidArgumentError,
+    InvalidNameError,
+    NotModifiedError,
+    ObjectNotFoundError,
+    PermissionDeniedError,
+    PreconditionFailedError,
+    RangeNotSatisfiableError,
+    RateLimitedError,
+    ServiceUnavailableError,
+    StorageError,
+    StorageTimeoutError,
+    UnexpectedResponseError,
+    UnsupportedError,
+    UploadNotFoundError,
+)
+from aiostorage.providers.s3.xml import MalformedXML, Record, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiostorage._http.messages import Request, Response
+
+Meaning: TypeAlias = tuple[type[StorageError], bool]
+"""The class of an error, and whether the same request may succeed later."""
+
+_BY_CODE: Final[Mapping[str, Meaning]] = {
+    "NoSuchBucket": (ContainerNotFoundError, False),
+    "NoSuchKey": (ObjectNotFoundError, False),
+    "NoSuchVersion": (ObjectNotFoundError, False),
+    "NoSuchUpload": (UploadNotFoundError, False),
+    "BucketAlreadyExists": (AlreadyExistsError, False),
+    "BucketAlreadyOwnedByYou": (AlreadyExistsError, False),
+    "BucketNameUnavailable": (AlreadyExistsError, False),
+    "BucketNotEmpty": (ContainerNotEmptyError, False),
+    "PreconditionFailed": (PreconditionFailedError, False),
+    "ConditionalRequestConflict": (PreconditionFailedError, True),
+    "NotModified": (NotModifiedError, False),
+    "InvalidRange": (RangeNotSatisfiableError, False),
+    # Who is asking
+    "InvalidAccessKeyId": (AuthenticationError, False),
+    "SignatureDoesNotMatch": (AuthenticationError, False),
+    "ExpiredToken": (AuthenticationError, False),
+    "InvalidToken": (AuthenticationError, False),
+    "TokenRefreshRequired": (AuthenticationError, False),
+    "MissingSecurityHeader": (AuthenticationError, False),
+    "InvalidSecurity": (AuthenticationError, False),
+    "NotSignedUp": (AuthenticationError, False),
+    "Unauthorized": (AuthenticationError, False),
+    "UnauthorizedAccess": (AuthenticationError, False),
+    "RequestTimeTooSkewed": (ClockSkewError, False),
+    "AccessDenied": (PermissionDeniedError, False),
+    "AccountProblem": (PermissionDeniedError, False),
+    "AllAccessDisabled": (PermissionDeniedError, False),
+    "Forbidden": (PermissionDeniedError, False),
+    "InvalidPayer": (PermissionDeniedError, False),
+    # What is asked
+    "AuthorizationHeaderMalformed": (InvalidArgumentError, False),
+    "IllegalLocationConstraintException": (InvalidArgumentError, False),
+    "InvalidLocationConstraint": (InvalidArgumentError, False),
+    "InvalidRegion": (InvalidArgumentError, False),
+    "PermanentRedirect": (InvalidArgumentError, False),
+    "Redirect": (InvalidArgumentError, False),
+    "TemporaryRedirect": (InvalidArgumentError, False),
+    "EntityTooLarge": (InvalidArgumentError, False),
+    "EntityTooSmall": (InvalidArgumentError, False),
+    "InvalidArgument": (InvalidArgumentError, False),
+    "InvalidPart": (InvalidArgumentError, False),
+    "InvalidPartOrder": (InvalidArgumentError, False),
+    "InvalidRequest": (InvalidArgumentError, False),
+    "InvalidStorageClass": (InvalidArgumentError, False),
+    "MetadataTooLarge": (InvalidArgumentError, False),
+    "InvalidBucketName": (InvalidNameError, False),
+    "InvalidObjectName": (InvalidNameError, False),
+    "KeyTooLongError": (InvalidNameError, False),
+    "XMinioInvalidObjectName": (InvalidNameError, False),
+    "MethodNotAllowed": (UnsupportedError, False),
+    "NotImplemented": (UnsupportedError, False),
+    # Harm on the way
+    "BadDigest": (ChecksumMismatchError, True),
+    "XAmzContentChecksumMismatch": (ChecksumMismatchError, True),
+    "XAmzContentSHA256Mismatch": (ChecksumMismatchError, True),
+    "IncompleteBody": (ServiceUnavailableError, True),
+    "RequestTimeout": (StorageTimeoutError, True),
+    # Later, perhaps
+    "InternalError": (ServiceUnavailableError, True),
+    "InternalServerError": (ServiceUnavailableError, True),
+    "OperationAborted": (ServiceUnavailableError, True),
+    "ServiceUnavailable": (ServiceUnavailableError, True),
+    "BandwidthLimitExceeded": (RateLimitedError, True),
+    "ExceedAccountQPSLimit": (RateLimitedError, True),
+    "ExceedAccountRateLimit": (RateLimitedError, True),
+    "ExceedBucketQPSLimit": (RateLimitedError, True),
+    "ExceedBucketRateLimit": (RateLimitedError, True),
+    "PriorRequestNotComplete": (RateLimitedError, True),
+    "RequestLimitExceeded": (RateLimitedError, True),
+    "RequestThrottled": (RateLimitedError, True),
+    "SlowDown": (RateLimitedError, True),
+    "Throttling": (RateLimitedError, True),
+    "ThrottlingException": (RateLimitedError, True),
+    "TooManyRequests": (RateLimitedError, True),
+    "TooManyRequestsException": (RateLimitedError, True),
+}
+
+_BY_STATUS: Final[Mapping[int, Meaning]] = {
+    304: (NotModifiedError, False),
+    401: (AuthenticationError, False),
+    403: (PermissionDeniedError, False),
+    405: (UnsupportedError, False),
+    408: (StorageTimeoutError, True),
+    412: (PreconditionFailedError, False),
+    416: (RangeNotSatisfiableError, False),
+    429: (RateLimitedError, True),
+    499: (ServiceUnavailableError, True),
+    500: (ServiceUnavailableError, True),
+    501: (UnsupportedError, False),
+    502: (ServiceUnavailableError, True),
+    503: (ServiceUnavailableError, True),
+    504: (ServiceUnavailableError, True),
+}
+
+_NOT_FOUND: Final[Mapping[str, type[StorageError]]] = {
+    "get_object": ObjectNotFoundError,
+    "head_object": ObjectNotFoundError,
+    "delete_object": ObjectNotFoundError,
+    "copy_object": ObjectNotFoundError,
+    "upload_part": UploadNotFoundError,
+    "copy_part": UploadNotFoundError,
+    "complete_upload": UploadNotFoundError,
+    "abort_upload": UploadNotFoundError,
+    "list_parts": UploadNotFoundError,
+}
+"""What a 404 without a code is about; of all others it is the container."""
+
+_OWN_WORDS: Final[Mapping[type[StorageError], str]] = {
+    AuthenticationError: "the service does not accept the credentials",
+    ClockSkewError: "the clock of this machine and that of the service are too far apart",
+}
+"""Where the service's words may repeat parts of what was signed, or with what."""
+
+# Whatever looks like a signature, a token, a key id, or the query of a URL.
+_SECRETS = re.compile(r"\?\S*|[A-Za-z0-9+/=_%-]{32,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|(?i:(?:signature|credential|token)=\S+)")
+
+
+def read_error(request: Request, response: Response) -> StorageError | None:
+    """The error in an answer, also one that hides behind a 200; None where it is a success.
+
+    CompleteMultipartUpload and CopyObject begin their 200 before they know how the work ends. Source:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+    """
+    if response.status < 300 and b"<Error" not in response.body[:1024]:
+        return None
+    fields = _error_fields(response.body)
+    code = fields.get("Code")
+    if response.status < 300 and code is None:
+        return None
+    kind, is_retryable = meaning(code, response.status, request.operation)
+    return kind(
+        _message(kind, fields, request, response),
+        status=response.status,
+        code=code,
+        request_id=request_id(response.headers) or fields.get("RequestId") or None,
+        retryable=is_retryable,
+    )
+
+
+def unexpected(request: Request, response: Response, message: str) -> UnexpectedResponseError:
+    """The error that an answer is a success by its status, and nonsense by its content."""
+    return UnexpectedResponseError(
+        message,
+        provider="s3",
+        operation=request.operation,
+        container=request.container,
+        key=request.key,
+        status=response.status,
+        request_id=request_id(response.headers),
+    )
+
+
+def meaning(code: str | None, status: int, operation: str) -> Meaning:
+    """Class and retryability of an error, by its code, else by the status of the answer."""
+    if code is not None and code in _BY_CODE:
+        return _BY_CODE[code]
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status == 404 and code is None:
+        return _NOT_FOUND.get(operation, ContainerNotFoundError), False
+    if status == 409 and code is None:
+        by_operation = {"create_container": AlreadyExistsError, "delete_container": ContainerNotEmptyError}
+        return by_operation.get(operation, PreconditionFailedError), False
+    if 300 <= status < 400:
+        return InvalidArgumentError, False
+    return StorageError, False
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """What the service calls the request."""
+    return headers.get("x-amz-request-id")
+
+
+def scrub(text: str) -> str:
+    """A service's message in one short line, without whatever may be a secret."""
+    return " ".join(_SECRETS.sub("***", text[:2000]).split())[:300]
+
+
+def _error_fields(body: bytes) -> Record:
+    """The fields of an error document; none where the body is something else."""
+    try:
+        document = parse(body)
+    except MalformedXML:
+        return {}
+    if document.root == "ErrorResponse":  # the form of other services of the same house
+        return next((record for name, record in document.records if name == "Error"), {})
+    return document.fields if document.root == "Error" else {}
+
+
+def _message(kind: type[StorageError], fields: Record, request: Request, response: Response) -> str:
+    if kind in _OWN_WORDS:
+        return _OWN_WORDS[kind]
+    region = response.headers.get("x-amz-bucket-region") or fields.get("Region")
+    if kind is InvalidArgumentError and region:
+        return f"the container is in another region; connect with region={scrub(region)!r}"
+    said = scrub(fields.get("Message", ""))
+    if said:
+        return said
+    if request.method == "HEAD" and response.status == 400:
+        # There is no body to say more. An expired token looks like this, too.
+        return "the service refuses the request and does not say why"
+    return f"the service answered with status {response.status}"

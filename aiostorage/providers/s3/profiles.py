@@ -1,0 +1,217 @@
+"""How the services that speak S3 differ, as data: one frozen value for each.
+
+A flag is True only where the service was seen to obey, or says so in its documentation. For an
+endpoint that nobody named, :data:`GENERIC` asks for nothing that a server may misunderstand or,
+worse, accept and ignore.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from aiostorage.models import Capabilities, Limits
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+VendorName: TypeAlias = Literal["aws", "generic", "ceph", "gcs", "minio", "r2", "rclone", "swift"]
+
+LIMITS = Limits(
+    max_object_size_bytes=10_000 * 5 * GIB,
+    max_put_size_bytes=5 * GIB,
+    max_copy_size_bytes=5_000_000_000,
+    min_part_size_bytes=5 * MIB,
+    max_part_size_bytes=5 * GIB,
+    max_parts=10_000,
+    max_delete_batch=1000,
+    max_page_size=1000,
+)
+"""Those of Amazon S3. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
+
+EQUAL_PARTS = dataclasses.replace(LIMITS, equal_parts=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """One service that speaks S3. The defaults are the safe choice for a stranger.
+
+    Attributes:
+        name: For messages.
+        default_region: Signed with where no region is configured.
+        addressing: Whether the container is in the path or in the host name.
+        strict_container_names: Names follow Amazon's rules; otherwise anything that fits a path segment goes.
+        forbidden_key: Keys in which this is found cannot be held.
+        etag_is_md5: Whether an ETag of 32 digits is the MD5 of the content: ``always``, only where the
+            headers of the object deny encryption (a listing cannot tell), or ``never``.
+        upload_digest: What goes with a body so that the service checks it.
+        verifies_signed_payload: A signed SHA-256 of the body is checked, and no other digest is needed.
+        returns_checksums: Reads may ask for ``x-amz-checksum-*``, and the service has computed them itself.
+        list_version: Which of the two list operations to use. A service that answers the second as if it
+            were the first is noticed; see ``responses.list_objects``.
+        url_encoded_lists: Keys in listings are percent-encoded when asked for, so that XML can carry them all.
+        bulk_delete: There is a DeleteObjects operation.
+        paged_containers: ListBuckets comes in pages and takes a prefix.
+        location_constraint: CreateBucket wants to be told the region.
+        versioning: Versions can be listed, read and deleted.
+        create_if_absent: ``If-None-Match: *`` on PutObject is obeyed, and atomic.
+        write_if_match: ``If-Match`` on PutObject is obeyed, and atomic.
+        conditional_complete: The same two are obeyed on CompleteMultipartUpload.
+        conditional_copy: The same two are obeyed on CopyObject.
+        read_conditions: ``If-Match`` and ``If-None-Match`` on GetObject are obeyed.
+        copy_part: There is an UploadPartCopy operation.
+        limits: The numbers.
+    """
+
+    name: str
+    default_region: str = "us-east-1"
+    addressing: Literal["path", "virtual"] = "path"
+    strict_container_names: bool = False
+    forbidden_key: re.Pattern[str] | None = None
+    etag_is_md5: Literal["always", "unencrypted", "never"] = "never"
+    upload_digest: Literal["md5", "crc32"] | None = "md5"
+    verifies_signed_payload: bool = False
+    returns_checksums: bool = False
+    list_version: Literal[1, 2] = 2
+    url_encoded_lists: bool = False
+    bulk_delete: bool = True
+    paged_containers: bool = False
+    location_constraint: bool = False
+    versioning: bool = False
+    create_if_absent: bool = False
+    write_if_match: bool = False
+    conditional_complete: bool = False
+    conditional_copy: bool = False
+    read_conditions: bool = False
+    copy_part: bool = False
+    limits: Limits = LIMITS
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The same, as the rest of the package wants to know it."""
+        return Capabilities(
+            limits=self.limits,
+            create_if_absent=self.create_if_absent,
+            write_if_match=self.write_if_match,
+            read_conditions=self.read_conditions,
+            server_side_copy=True,
+            versioning=self.versioning,
+            presign=True,
+        )
+
+
+AWS = Vendor(
+    name="aws",
+    addressing="virtual",
+    strict_container_names=True,
+    etag_is_md5="unencrypted",
+    upload_digest="crc32",
+    verifies_signed_payload=True,
+    returns_checksums=True,
+    url_encoded_lists=True,
+    paged_containers=True,
+    location_constraint=True,
+    versioning=True,
+    create_if_absent=True,
+    write_if_match=True,
+    conditional_complete=True,
+    conditional_copy=True,
+    read_conditions=True,
+    copy_part=True,
+)
+
+GENERIC = Vendor(name="generic")
+
+# Conditions on Complete are accepted and ignored; If-Match on PUT wants an unquoted ETag (both seen on 16.2).
+CEPH = Vendor(
+    name="ceph",
+    etag_is_md5="unencrypted",
+    verifies_signed_payload=True,
+    versioning=True,
+    create_if_absent=True,
+    read_conditions=True,
+    copy_part=True,
+)
+
+# The S3 front of OpenStack Swift. If-None-Match on writes is checked before, not while, the object is
+# stored (seen on 2.38: two of sixteen racers win), so it is not offered.
+SWIFT = Vendor(
+    name="swift",
+    etag_is_md5="always",
+    verifies_signed_payload=True,
+    url_encoded_lists=True,
+    versioning=True,
+    read_conditions=True,
+    copy_part=True,
+)
+
+# `rclone serve s3`: keys are paths of files; a signed SHA-256 and all conditions but If-None-Match on GET are
+# ignored; UploadPartCopy answers 200 and does nothing (all seen on 1.75).
+RCLONE = Vendor(
+    name="rclone",
+    forbidden_key=re.compile(r"(?:\A|/)\.{0,2}(?:/|\Z)"),
+    etag_is_md5="always",
+)
+
+# Source: https://min.io/docs/minio/linux/operations/concepts/thresholds.html
+MINIO = Vendor(
+    name="minio",
+    forbidden_key=re.compile(r"(?:\A|/)\.{1,2}(?:/|\Z)|\A/|//"),
+    etag_is_md5="unencrypted",
+    verifies_signed_payload=True,
+    url_encoded_lists=True,
+    versioning=True,
+    create_if_absent=True,
+    write_if_match=True,
+    read_conditions=True,
+    copy_part=True,
+)
+
+# Source: https://developers.cloudflare.com/r2/api/s3/api/
+R2 = Vendor(
+    name="r2",
+    default_region="auto",
+    etag_is_md5="unencrypted",
+    verifies_signed_payload=True,
+    url_encoded_lists=True,
+    create_if_absent=True,
+    write_if_match=True,
+    conditional_complete=True,
+    read_conditions=True,
+    copy_part=True,
+    limits=EQUAL_PARTS,
+)
+
+# The XML API with HMAC keys. Source: https://cloud.google.com/storage/docs/interoperability
+GCS = Vendor(
+    name="gcs",
+    default_region="auto",
+    url_encoded_lists=True,
+    bulk_delete=False,
+    read_conditions=True,
+)
+
+VENDORS: dict[VendorName, Vendor] = {
+    "aws": AWS,
+    "generic": GENERIC,
+    "ceph": CEPH,
+    "gcs": GCS,
+    "minio": MINIO,
+    "r2": R2,
+    "rclone": RCLONE,
+    "swift": SWIFT,
+}
+
+
+def vendor_of(host: str) -> Vendor:
+    """The vendor that a host name gives away, or :data:`GENERIC`."""
+    name = host.partition(":")[0]
+    if name.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        return AWS
+    if name == "storage.googleapis.com":
+        return GCS
+    if name.endswith(".r2.cloudflarestorage.com"):
+        return R2
+    return GENERIC

@@ -1,0 +1,531 @@
+"""Answers of S3, one function for each operation. Pure; the errors among them were sorted out before.
+
+A success that is not what the protocol says raises ``UnexpectedResponseError``: a proxy's page is no
+empty listing, and a range that begins elsewhere is no range.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64decode
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_plus
+
+from aiostorage._http.messages import Response
+from aiostorage._http.retry import parse_http_date
+from aiostorage.errors import StorageError, UnexpectedResponseError
+from aiostorage.models import EMPTY, ContainerInfo, DeleteOutcome, ObjectHash, ObjectInfo, Page, Part, Prefix, Upload, WriteOptions
+from aiostorage.providers.s3 import errors
+from aiostorage.providers.s3.metadata import from_headers
+from aiostorage.providers.s3.tokens import make_token
+from aiostorage.providers.s3.xml import Document, MalformedXML, Record, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from aiostorage._http.messages import Request
+    from aiostorage.models import ByteRange, HashAlgorithm, ListQuery, ObjectRef
+    from aiostorage.providers.s3.profiles import Vendor
+
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+_MONTHS: Final = {
+    name: number
+    for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)
+}
+# What this package can compute comes first, the cheapest before the others.
+_CHECKSUMS: Final[Sequence[HashAlgorithm]] = ("crc32", "sha256", "sha1", "crc32c", "crc64nvme")
+
+
+# Containers
+
+
+def list_containers(request: Request, response: Response, *, prefix: str) -> Page[ContainerInfo]:
+    """The containers of a page whose names begin with ``prefix``: not every service looks at it."""
+    document = _document(request, response, "ListAllMyBucketsResult", wrapper="Buckets")
+    with _well_formed(request, response):
+        items = [
+            ContainerInfo(name=record["Name"], created_at=_iso_date(record.get("CreationDate")))
+            for name, record in document.records
+            if name == "Bucket" and record["Name"].startswith(prefix)
+        ]
+    return Page(items=items, next_token=document.fields.get("ContinuationToken") or None)
+
+
+def container_info(container: str, headers: Mapping[str, str]) -> ContainerInfo:
+    """What the headers of CreateBucket and HeadBucket tell."""
+    count = headers.get("x-rgw-object-count", "")  # Ceph counts
+    region = headers.get("x-amz-bucket-region")
+    return ContainerInfo(
+        name=container,
+        object_count=int(count) if count.isdecimal() else None,
+        extra={"region": region} if region else EMPTY,
+    )
+
+
+# Objects
+
+
+def object_info(key: str, headers: Mapping[str, str], vendor: Vendor) -> ObjectInfo:
+    """An object by the headers of an answer to HeadObject, or to GetObject without a range."""
+    length = headers.get("content-length")
+    size = int(length) if length is not None and length.isdecimal() else None
+    return _read(key, headers, vendor, size=size, is_whole=True)
+
+
+def _read(key: str, headers: Mapping[str, str], vendor: Vendor, *, size: int | None, is_whole: bool) -> ObjectInfo:
+    raw_etag = headers.get("etag")
+    etag = unquoted(raw_etag)
+    return ObjectInfo(
+        key=key,
+        size=size,
+        etag=etag,
+        object_hash=_object_hash(headers, etag, vendor, is_whole=is_whole),
+        last_modified=http_date(headers.get("last-modified")),
+        content_type=headers.get("content-type"),
+        cache_control=headers.get("cache-control"),
+        content_disposition=headers.get("content-disposition"),
+        content_encoding=headers.get("content-encoding"),
+        content_language=headers.get("content-language"),
+        metadata=from_headers(headers) or EMPTY,
+        storage_class=headers.get("x-amz-storage-class"),
+        version_id=headers.get("x-amz-version-id"),
+        extra=_extra(raw_etag),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of an answer to GetObject: the object, and which bytes of it follow."""
+
+    info: ObjectInfo
+    start: int
+    stop: int | None
+
+
+def get_object(
+    request: Request, status: int, headers: Mapping[str, str], byte_range: ByteRange | None, vendor: Vendor
+) -> Head:
+    """Which bytes follow. A service may ignore a range and send everything; it may not send another range.
+
+    ``rclone serve s3`` sends a range with status 200; it counts as one if its length is right.
+    """
+    key = request.key or ""
+    content_range = headers.get("content-range")
+    if status == 200 and content_range is None:
+        info = object_info(key, headers, vendor)
+        return Head(info, 0, info.size)
+    found = _CONTENT_RANGE.fullmatch(content_range or "")
+    if found is None:
+        raise _unexpected_head(request, status, headers, "a part of an object that does not say which part it is")
+    first, stop = int(found[1]), int(found[2]) + 1
+    size = None if found[3] == "*" else int(found[3])
+    if not (_is_asked_for(first, stop, size, byte_range) and _has_length(headers, stop - first, status)):
+        raise _unexpected_head(request, status, headers, "another range of the object than the one asked for")
+    return Head(_read(key, headers, vendor, size=size, is_whole=False), first, stop)
+
+
+def _is_asked_for(first: int, stop: int, size: int | None, byte_range: ByteRange | None) -> bool:
+    """Whether a range begins where it was to begin, and ends there too, or earlier than that with a reason."""
+    asked_start, asked_stop = byte_range or (0, None)
+    if asked_start < 0:
+        asked_start = first if size is None else max(size + asked_start, 0)
+    if first != asked_start or stop <= first:
+        return False
+    return stop == size or size is None if asked_stop is None else stop <= asked_stop
+
+
+def _has_length(headers: Mapping[str, str], length: int, status: int) -> bool:
+    """Whether the body is as long as its range. Only a 206 may leave that open."""
+    told = headers.get("content-length")
+    return status == 206 if told is None else told == str(length)
+
+
+def put_object(
+    request: Request, response: Response, options: WriteOptions, vendor: Vendor, *, computed: ObjectHash | None
+) -> ObjectInfo:
+    """What is stored now: what was sent, under the names that the service gave it."""
+    return _written(
+        request,
+        response.headers,
+        options,
+        size=len(request.body),
+        raw_etag=response.headers.get("etag"),
+        object_hash=_object_hash(response.headers, unquoted(response.headers.get("etag")), vendor) or computed,
+    )
+
+
+def copy_object(request: Request, response: Response, options: WriteOptions | None, vendor: Vendor) -> ObjectInfo:
+    """The copy."""
+    fields = _document(request, response, "CopyObjectResult").fields
+    etag = unquoted(fields.get("ETag"))
+    hash_ = _object_hash(response.headers, etag, vendor)
+    modified = _iso_date(fields.get("LastModified"))
+    return _written(
+        request,
+        response.headers,
+        options or WriteOptions(),
+        size=None,
+        raw_etag=fields.get("ETag"),
+        object_hash=hash_,
+        last_modified=modified,
+    )
+
+
+def list_objects(
+    request: Request, response: Response, query: ListQuery, vendor: Vendor
+) -> Page[ObjectInfo | Prefix]:
+    """A page of keys, or of versions, and of prefixes; in the order of their UTF-8 bytes.
+
+    A service that does not know ListObjectsV2 answers as if it were ListObjects: the page is cut
+    off, and there is no continuation token. Then the last key takes its place.
+    """
+    document = _document(request, response, "ListVersionsResult" if query.versions else "ListBucketResult")
+    fields = document.fields
+    text = _decoder(fields)
+    items: list[ObjectInfo | Prefix] = []
+    last_key = last_prefix = ""
+    with _well_formed(request, response):
+        for name, record in document.records:
+            if name == "CommonPrefixes":
+                last_prefix = text(record["Prefix"])
+                items.append(Prefix(name=last_prefix))
+            elif name in {"Contents", "Version", "DeleteMarker"}:
+                last_key = text(record["Key"])
+                items.append(_listed(name, last_key, record, vendor))
+        token = None
+        if fields.get("IsTruncated", "").lower() == "true":
+            if query.versions:
+                token = make_token("versions", text(fields["NextKeyMarker"]), fields.get("NextVersionIdMarker"))
+            elif fields.get("NextContinuationToken"):
+                token = make_token("pages", fields["NextContinuationToken"])
+            else:
+                marker = text(fields.get("NextMarker", "")) or max(last_key, last_prefix)
+                if not marker:
+                    raise errors.unexpected(request, response, "a listing that is cut off and does not say where")
+                token = make_token("keys", marker)
+    if query.delimiter or query.versions:
+        items.sort(key=_name)
+    return Page(items=items, next_token=token)
+
+
+def _listed(name: str, key: str, record: Record, vendor: Vendor) -> ObjectInfo:
+    raw_etag = record.get("ETag")
+    etag = unquoted(raw_etag)
+    size = record.get("Size")
+    is_md5 = etag is not None and vendor.etag_is_md5 == "always" and _MD5.fullmatch(etag) is not None
+    return ObjectInfo(
+        key=key,
+        size=int(size) if size else None,
+        etag=etag,
+        object_hash=ObjectHash(algorithm="md5", value=etag) if etag is not None and is_md5 else None,
+        last_modified=_iso_date(record.get("LastModified")),
+        storage_class=record.get("StorageClass"),
+        version_id=record.get("VersionId"),
+        is_latest=record.get("IsLatest", "true") == "true",
+        is_delete_marker=name == "DeleteMarker",
+        extra=_extra(raw_etag),
+    )
+
+
+def _name(item: ObjectInfo | Prefix) -> str:
+    return item.name if isinstance(item, Prefix) else item.key
+
+
+def delete_objects(request: Request, response: Response, refs: Sequence[ObjectRef]) -> list[DeleteOutcome]:
+    """One outcome for each object, in order. What the answer does not mention was not deleted for sure."""
+    document = _document(request, response, "DeleteResult")
+    deleted: set[str] = set()
+    failed: dict[tuple[str, str | None], Record] = {}
+    with _well_formed(request, response):
+        for name, record in document.records:
+            if name == "Deleted":
+                deleted.add(record["Key"])
+            elif name == "Error":
+                failed[record["Key"], record.get("VersionId") or None] = record
+    return [
+        DeleteOutcome(
+            key=ref.key, version_id=ref.version_id, error=_delete_error(request, response, ref, deleted, failed)
+        )
+        for ref in refs
+    ]
+
+
+def _delete_error(
+    request: Request,
+    response: Response,
+    ref: ObjectRef,
+    deleted: set[str],
+    failed: Mapping[tuple[str, str | None], Record],
+) -> StorageError | None:
+    record = failed.get((ref.key, ref.version_id)) or failed.get((ref.key, None))
+    if record is None:
+        if ref.key in deleted:
+            return None
+        missing = errors.unexpected(request, response, "the service does not say what became of this object")
+        missing.key = ref.key
+        return missing
+    code = record.get("Code", "")
+    if code in {"NoSuchKey", "NoSuchVersion"}:
+        return None
+    kind, is_retryable = errors.meaning(code, response.status, "delete_object")
+    return kind(
+        errors.scrub(record.get("Message", "")) or "the object was not deleted",
+        provider="s3",
+        operation=request.operation,
+        container=ref.container,
+        key=ref.key,
+        code=code or None,
+        request_id=errors.request_id(response.headers),
+        retryable=is_retryable,
+    )
+
+
+# Uploads by parts
+
+
+def create_upload(request: Request, response: Response) -> Upload:
+    """The upload that has begun."""
+    upload_id = _document(request, response, "InitiateMultipartUploadResult").fields.get("UploadId")
+    if not upload_id:
+        raise errors.unexpected(request, response, "an upload without an id")
+    return Upload(container=request.container or "", key=request.key or "", upload_id=upload_id)
+
+
+def upload_part(
+    request: Request, response: Response, number: int, offset: int, *, computed: ObjectHash | None
+) -> Part:
+    """The part that is stored."""
+    etag = unquoted(response.headers.get("etag"))
+    if not etag:
+        raise errors.unexpected(request, response, "a part without an etag")
+    return Part(number=number, offset=offset, size=len(request.body), etag=etag, checksum=computed)
+
+
+def copy_part(request: Request, response: Response, number: int, byte_range: ByteRange) -> Part:
+    """The part that was copied."""
+    fields = _document(request, response, "CopyPartResult").fields
+    etag = unquoted(fields.get("ETag"))
+    if not etag or byte_range.stop is None:
+        raise errors.unexpected(request, response, "a part without an etag")
+    return Part(
+        number=number,
+        offset=byte_range.start,
+        size=byte_range.stop - byte_range.start,
+        etag=etag,
+        checksum=_crc32(fields.get("ChecksumCRC32")),
+    )
+
+
+def complete_upload(
+    request: Request,
+    response: Response,
+    parts: Sequence[Part],
+    options: WriteOptions,
+    *,
+    crc32: int | None,
+) -> ObjectInfo:
+    """The object that the parts have become."""
+    fields = _document(request, response, "CompleteMultipartUploadResult").fields
+    hash_ = None if crc32 is None else ObjectHash(algorithm="crc32", value=f"{crc32:08x}")
+    size = sum(part.size for part in parts)
+    return _written(
+        request, response.headers, options, size=size, raw_etag=fields.get("ETag") or None, object_hash=hash_
+    )
+
+
+def list_uploads(request: Request, response: Response) -> Page[Upload]:
+    """The uploads of a page."""
+    document = _document(request, response, "ListMultipartUploadsResult")
+    text = _decoder(document.fields)
+    with _well_formed(request, response):
+        items = [
+            Upload(
+                container=request.container or "",
+                key=text(record["Key"]),
+                upload_id=record["UploadId"],
+                started_at=_iso_date(record.get("Initiated")),
+            )
+            for name, record in document.records
+            if name == "Upload"
+        ]
+        token = None
+        if document.fields.get("IsTruncated", "").lower() == "true":
+            next_key = text(document.fields["NextKeyMarker"])
+            token = make_token("uploads", next_key, document.fields.get("NextUploadIdMarker"))
+    return Page(items=items, next_token=token)
+
+
+def list_parts(request: Request, response: Response) -> Page[Part]:
+    """The parts of a page; where in the object they lie the service does not tell."""
+    document = _document(request, response, "ListPartsResult")
+    with _well_formed(request, response):
+        items = [
+            Part(
+                number=int(record["PartNumber"]),
+                offset=-1,
+                size=int(record["Size"]),
+                etag=unquoted(record["ETag"]) or "",
+                checksum=_crc32(record.get("ChecksumCRC32")),
+            )
+            for name, record in document.records
+            if name == "Part"
+        ]
+        is_truncated = document.fields.get("IsTruncated", "").lower() == "true"
+        token = document.fields["NextPartNumberMarker"] if is_truncated else None
+    return Page(items=items, next_token=token)
+
+
+def multipart_etag(parts: Sequence[Part]) -> str | None:
+    """The ETag that Amazon gives to an object of these parts, or None where theirs are no MD5s."""
+    digests = hashlib.md5(usedforsecurity=False)
+    for part in parts:
+        if not _MD5.fullmatch(part.etag):
+            return None
+        digests.update(bytes.fromhex(part.etag))
+    return f"{digests.hexdigest()}-{len(parts)}"
+
+
+# Values
+
+
+def unquoted(etag: str | None) -> str | None:
+    """An ETag without quotes and ``W/``; None where it is missing or empty."""
+    if not etag:
+        return None
+    return etag.removeprefix("W/").strip('"') or None
+
+
+def http_date(value: str | None) -> datetime | None:
+    """A moment like ``Wed, 21 Oct 2015 07:28:00 GMT``; it is in every answer to a read, so this is quick."""
+    if value is not None and len(value) == 29 and value.endswith(" GMT"):
+        try:
+            return datetime(
+                int(value[12:16]),
+                _MONTHS[value[8:11]],
+                int(value[5:7]),
+                int(value[17:19]),
+                int(value[20:22]),
+                int(value[23:25]),
+                tzinfo=UTC,
+            )
+        except (KeyError, ValueError):
+            pass
+    return parse_http_date(value)
+
+
+def _iso_date(value: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _object_hash(
+    headers: Mapping[str, str], etag: str | None, vendor: Vendor, *, is_whole: bool = True
+) -> ObjectHash | None:
+    """The hash of the whole object that is cheapest to check, as far as the headers tell one."""
+    if is_whole and vendor.returns_checksums and headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT":
+        for algorithm in _CHECKSUMS:
+            value = headers.get(f"x-amz-checksum-{algorithm}")
+            # A dash and a number follow a hash of the hashes of parts.
+            if value is not None and "-" not in value and (found := _from_base64(algorithm, value)) is not None:
+                return found
+    if vendor.etag_is_md5 == "never" or etag is None or _MD5.fullmatch(etag) is None or _is_encrypted(headers):
+        return None
+    return ObjectHash(algorithm="md5", value=etag)
+
+
+def _is_encrypted(headers: Mapping[str, str]) -> bool:
+    """Whether the object is encrypted in a way that makes its ETag something else than its MD5."""
+    return (
+        headers.get("x-amz-server-side-encryption", "AES256") != "AES256"
+        or "x-amz-server-side-encryption-customer-algorithm" in headers
+    )
+
+
+def _crc32(value: str | None) -> ObjectHash | None:
+    return None if value is None else _from_base64("crc32", value)
+
+
+def _from_base64(algorithm: HashAlgorithm, value: str) -> ObjectHash | None:
+    try:
+        return ObjectHash(algorithm=algorithm, value=b64decode(value, validate=True).hex())
+    except ValueError:
+        return None
+
+
+def _extra(raw_etag: str | None) -> Mapping[str, str]:
+    return {"etag": raw_etag} if raw_etag is not None and raw_etag.startswith("W/") else EMPTY
+
+
+def _written(
+    request: Request,
+    headers: Mapping[str, str],
+    options: WriteOptions,
+    *,
+    size: int | None,
+    raw_etag: str | None,
+    object_hash: ObjectHash | None,
+    last_modified: datetime | None = None,
+) -> ObjectInfo:
+    return ObjectInfo(
+        key=request.key or "",
+        size=size,
+        etag=unquoted(raw_etag),
+        object_hash=object_hash,
+        last_modified=last_modified,
+        content_type=options.content_type,
+        cache_control=options.cache_control,
+        content_disposition=options.content_disposition,
+        content_encoding=options.content_encoding,
+        content_language=options.content_language,
+        metadata={name.lower(): value for name, value in options.metadata.items()},
+        storage_class=options.storage_class,
+        version_id=headers.get("x-amz-version-id"),
+        extra=_extra(raw_etag),
+    )
+
+
+# Documents
+
+
+def _document(request: Request, response: Response, root: str, *, wrapper: str | None = None) -> Document:
+    try:
+        document = parse(response.body, wrapper=wrapper)
+    except MalformedXML as error:
+        raise errors.unexpected(request, response, f"the answer is not the XML document {root}: {error}") from None
+    if document.root != root:
+        raise errors.unexpected(request, response, f"the answer is not the XML document {root}")
+    return document
+
+
+@contextmanager
+def _well_formed(request: Request, response: Response) -> Iterator[None]:
+    """What is missing or malformed in a document is the service's fault."""
+    try:
+        yield
+    except KeyError as error:
+        raise errors.unexpected(request, response, f"{error.args[0]} is missing in the answer") from None
+    except ValueError:
+        raise errors.unexpected(request, response, "a number or a key in the answer is malformed") from None
+
+
+def _decoder(fields: Record) -> Callable[[str], str]:
+    """How keys in a listing are read: services that encode them when asked to say that they did."""
+    return _unquote if fields.get("EncodingType") == "url" else str
+
+
+def _unquote(text: str) -> str:
+    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
+
+
+def _unexpected_head(
+    request: Request, status: int, headers: Mapping[str, str], message: str
+) -> UnexpectedResponseError:
+    return errors.unexpected(request, Response(status=status, headers=headers, body=b""), message)

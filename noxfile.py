@@ -1,0 +1,127 @@
+"""What the project checks. ``nox`` runs all of it, as CI does; ``nox -l`` tells what there is."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+CONSTRAINTS = "tests/constraints.txt"
+VERSIONS = nox.project.python_versions(PROJECT)
+THIS = ".".join(platform.python_version_tuple()[:2])
+OTHERS = [version for version in VERSIONS if version != THIS]
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = False  # a version that the machine lacks is skipped, in CI too
+nox.options.sessions = ["tests", "lint", "layers", "typing", "docs", "versions", "bench_smoke"]
+
+
+def let_pyenv_run(versions: list[str]) -> None:
+    """Make ``python3.12`` work where it is pyenv's, which refuses what is not chosen for the folder."""
+    if not shutil.which("pyenv") or "PYENV_VERSION" in os.environ:
+        return
+    listed = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False).stdout.split()
+    newest = {name.rpartition(".")[0]: name for name in listed}  # pyenv lists them in ascending order
+    os.environ["PYENV_VERSION"] = ":".join(newest[version] for version in versions if version in newest)
+
+
+let_pyenv_run([THIS, *OTHERS])
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the package and what the groups name, in the versions that are locked."""
+    requirements = nox.project.dependency_groups(PROJECT, *groups)
+    constraints = str(Path(CONSTRAINTS).resolve())
+    # The variables reach the environments in which packages are built.
+    env = {"PIP_CONSTRAINT": constraints, "UV_BUILD_CONSTRAINT": constraints}
+    session.install("--constraint", CONSTRAINTS, "--editable", ".", *requirements, env=env)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the demonstration, without a cloud and without keys."""
+    install(session)
+    session.run("python", "examples/demo.py", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, with servers that they install and start themselves; takes pytest's arguments."""
+    install(session, "test", "examples")
+    coverage = [] if session.posargs else ["--cov", "--cov-report=term"]
+    session.run("pytest", *coverage, *session.posargs)
+
+
+@nox.session(python=OTHERS, tags=["checks"])
+def versions(session: nox.Session) -> None:
+    """Run the tests, but for the slow ones, on the other versions of Python that the machine has."""
+    install(session, "test", "examples")
+    session.run("pytest", "-m", "not slow", *session.posargs)
+
+
+@nox.session(tags=["checks"])
+def lint(session: nox.Session) -> None:
+    """Check the style; ``nox -s lint -- fix`` mends what can be mended."""
+    session.install("--constraint", CONSTRAINTS, *nox.project.dependency_groups(PROJECT, "lint"))
+    if session.posargs == ["fix"]:
+        session.run("ruff", "check", "--fix")
+        session.run("ruff", "format")
+    else:
+        session.run("ruff", "format", "--check")
+        session.run("ruff", "check")
+
+
+@nox.session(tags=["checks"])
+def layers(session: nox.Session) -> None:
+    """Check that imports point down."""
+    install(session, "lint")
+    session.run("lint-imports")
+
+
+@nox.session(tags=["checks"])
+def typing(session: nox.Session) -> None:
+    """Check the types, and that all that users see has one."""
+    install(session, "typing")
+    session.run("mypy")
+    session.run("pyright")
+    session.run("pyright", "--verifytypes", "aiostorage", "--ignoreexternal")
+
+
+@nox.session(tags=["checks"])
+def docs(session: nox.Session) -> None:
+    """Run the examples of the README and of the docstrings."""
+    install(session, "test", "examples")
+    session.run("pytest", "tests/house/test_readme.py", "--doctest-modules", "aiostorage")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against other packages; ``nox -s bench -- --help`` tells how."""
+    install(session, "test", "bench")
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
+@nox.session(tags=["checks"])
+def bench_smoke(session: nox.Session) -> None:
+    """Run the benchmarks once with little data, to see that they work."""
+    install(session, "test", "bench")
+    session.run("python", "-m", "tests.benchmarks", "--quick")
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Choose the newest versions of everything, and write them down."""
+    session.install("uv")
+    # Without an index, hashes or addresses: the files are the same whichever mirror serves them.
+    compile_ = ["uv", "pip", "compile", "--upgrade", "--universal", "--quiet", "--no-emit-index-url", "--no-annotate"]
+    compile_ += ["--no-header", "--python-version", VERSIONS[0]]
+    groups = [f"--group={name}" for name in PROJECT["dependency-groups"]]
+    session.run(*compile_, "pyproject.toml", "--all-extras", *groups, "--output-file", CONSTRAINTS)
+    for servers in sorted(Path("tests/servers/locks").glob("*.in")):
+        session.run(*compile_, str(servers), "--output-file", str(servers.with_suffix(".txt")))

@@ -1,0 +1,125 @@
+"""Fixtures that all tests share: guards that are always on, and servers that start when first asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from hypothesis import HealthCheck, settings
+
+from tests import guards
+from tests.servers.rclone import RcloneServer
+from tests.servers.swift import SwiftServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from tests.servers.base import S3Server
+
+# Shared machines stall at times, so no example has a deadline; in CI the same examples are tried every time.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+FOREIGN = ("AWS_", "AZURE_", "BOTO", "GOOGLE_", "OS_", "ST_", "SWIFT_")
+
+
+def pytest_collection_finish() -> None:
+    # What is there now stays; without it the collections after each test take a tenth of the time.
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that the developer has set up, keys least of all, reaches a test."""
+    nowhere = tmp_path_factory.mktemp("no-settings")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(FOREIGN):
+                patch.delenv(name)
+        patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("NO_PROXY", "localhost,127.0.0.1,::1")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _guards(_clean_environment: None) -> Iterator[None]:
+    with guards.only_this_machine(), guards.no_blocking_calls():
+        yield
+
+
+@pytest.fixture
+async def _no_task_left() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    left = await guards.tasks_left(before)
+    assert not left, f"the test left tasks running: {left}"
+    gc.collect()  # what was not closed says so now, in the test that forgot it
+
+
+@pytest.fixture(autouse=True)
+def _async_guard(request: pytest.FixtureRequest) -> None:
+    if "anyio_backend" in request.fixturenames:
+        request.getfixturevalue("_no_task_left")
+
+
+@pytest.fixture(scope="session")
+def swift_server(_clean_environment: None) -> Iterator[SwiftServer]:
+    """OpenStack Swift, with its S3 and its own API."""
+    with SwiftServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rclone_server(_clean_environment: None) -> Iterator[RcloneServer]:
+    """``rclone serve s3`` over a folder."""
+    with RcloneServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["swift", "rclone"])
+def s3_server(request: pytest.FixtureRequest) -> S3Server:
+    """Each of the servers that speak S3 in turn."""
+    server: S3Server = request.getfixturevalue(f"{request.param}_server")
+    return server
+
+
+@pytest.fixture(scope="session")
+def s3_witness(_guards: None) -> Iterator[Callable[[S3Server], Any]]:
+    """A boto3 client for a server: it arranges and checks what the package under test must not itself."""
+    clients: dict[str, Any] = {}
+
+    def witness(server: S3Server) -> Any:
+        if server.endpoint not in clients:
+            clients[server.endpoint] = boto3.client(
+                "s3",
+                endpoint_url=server.endpoint,
+                region_name=server.region,
+                aws_access_key_id=server.access_key,
+                aws_secret_access_key=server.secret_key,
+                config=Config(
+                    s3={"addressing_style": "path"},
+                    retries={"total_max_attempts": 1},
+                    # Not every server understands the trailing checksums that are the default.
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                ),
+            )
+        return clients[server.endpoint]
+
+    yield witness
+    for client in clients.values():
+        client.close()
