@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -20,14 +20,14 @@ CLEANUP_S = 30.0
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error that happened first in a task group; the others followed from it."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    leaf: BaseException = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = cast("BaseExceptionGroup[BaseException]", leaf).exceptions[0]  # isinstance forgets of what the group is
+    return leaf
 
 
 @asynccontextmanager
-async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
+async def task_group() -> AsyncGenerator[asyncio.TaskGroup, None]:
     """A task group that raises the first error itself, with no group around it."""
     error: BaseException | None = None
     try:

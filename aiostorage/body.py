@@ -10,9 +10,9 @@ import asyncio
 import inspect
 import io
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, TypeVar
 
 from aiostorage._tasks import in_thread
 from aiostorage.errors import InvalidArgumentError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     Close: TypeAlias = Callable[[], Awaitable[None]]
+    DiskFile: TypeAlias = io.BufferedReader | io.BufferedRandom | io.FileIO
 
 READ_BYTES = 1024 * 1024
 """How much is asked of a file-like source at once."""
@@ -77,7 +78,7 @@ class FileBody:
     the upload runs does not get into it; one that is written to meanwhile is noticed.
     """
 
-    def __init__(self, file: BinaryIO, *, start: int = 0, is_ours: bool) -> None:
+    def __init__(self, file: DiskFile, *, start: int = 0, is_ours: bool) -> None:
         self._file = file
         self._is_ours = is_ours
         self._start = start
@@ -141,9 +142,7 @@ class StreamBody:
             chunk = await anext(self._chunks, None)
             if chunk is None:
                 break
-            if not isinstance(chunk, bytes | bytearray | memoryview):
-                raise InvalidArgumentError(f"the source yields {type(chunk).__name__}, not bytes (is it in text mode?)")
-            view = memoryview(chunk).cast("B")
+            view = _bytes_of(chunk)
             if not filled and len(view) >= size:
                 self._rest = view[size:]
                 return view[:size]
@@ -155,10 +154,20 @@ class StreamBody:
     async def aclose(self) -> None:
         """Close the iterator, so that a generator's ``finally`` runs now."""
         self._rest = b""
-        if isinstance(self._chunks, AsyncGenerator):
-            await self._chunks.aclose()
+        close: Close | None = getattr(self._chunks, "aclose", None)
+        if close is not None:
+            await close()
         if self._on_close is not None:
             await self._on_close()
+
+
+def _bytes_of(chunk: Buffer) -> memoryview:
+    """A view of what an iterator yielded, which is not known to be typed as it should."""
+    try:
+        return memoryview(chunk).cast("B")
+    except TypeError:
+        kind = type(chunk).__name__
+        raise InvalidArgumentError(f"the source yields {kind}, not bytes (is it in text mode?)") from None
 
 
 Body: TypeAlias = MemoryBody | FileBody | StreamBody
@@ -180,8 +189,8 @@ async def open_body(source: Source, *, size: int | None = None) -> Body:
     if isinstance(source, str | os.PathLike):
         return await in_thread(_open_path, source)
     if isinstance(source, io.BytesIO):
-        return MemoryBody(source.getbuffer()[source.tell() :])
-    if isinstance(source, io.BufferedReader | io.BufferedRandom | io.FileIO):
+        return MemoryBody(memoryview(source.getvalue())[source.tell() :])
+    if _is_disk_file(source):
         body = await asyncio.to_thread(_open_file, source)
         if body is not None:
             return body
@@ -197,6 +206,11 @@ async def open_body(source: Source, *, size: int | None = None) -> Body:
     raise InvalidArgumentError(f"a {type(source).__name__} cannot be uploaded")
 
 
+def _is_disk_file(source: object) -> TypeGuard[DiskFile]:
+    """Only these exact classes: a ``GzipFile`` has a descriptor too, but that of the compressed file."""
+    return isinstance(source, io.BufferedReader | io.BufferedRandom | io.FileIO)
+
+
 def _open_path(path: str | os.PathLike[str]) -> Body:
     file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by the body
     try:
@@ -209,12 +223,8 @@ def _open_path(path: str | os.PathLike[str]) -> Body:
     return body
 
 
-def _open_file(file: io.BufferedReader | io.BufferedRandom | io.FileIO, *, is_ours: bool = False) -> FileBody | None:
-    """The file by position, or None where it has no positions.
-
-    Only files of the exact classes above get here: a ``GzipFile`` has a descriptor too, but that of
-    the compressed file.
-    """
+def _open_file(file: DiskFile, *, is_ours: bool = False) -> FileBody | None:
+    """The file by position, or None where it has no positions."""
     if not file.seekable() or not hasattr(os, "pread"):
         return None
     return FileBody(file, start=file.tell(), is_ours=is_ours)

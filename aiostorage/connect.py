@@ -9,24 +9,21 @@ from aiostorage.drivers import LocalDriver, MemoryDriver, S3Driver
 from aiostorage.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Mapping
 
     from aiostorage.driver import Driver
-    from aiostorage.drivers import S3DriverOptions
     from aiostorage.options import TransferOptions
-    from aiostorage.providers.s3.config import AddressingStyle, PayloadSigning
+    from aiostorage.providers.s3.config import AddressingStyle, PayloadSigning, S3Options
     from aiostorage.providers.s3.profiles import VendorName
 
-    class ConnectOptions(S3DriverOptions, total=False):
-        """The options of all drivers; each refuses those of the others."""
-
-        fsync: bool
+    class ConnectOptions(S3Options, TransferOptions, total=False):
+        """What :func:`connect` takes."""
 
 
 _TRANSFER = frozenset({"part_size_bytes", "concurrency"})
 
 
-def connect(url: str, **options: Unpack[ConnectOptions]) -> Driver:
+def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOptions]) -> Driver:
     """The driver that a URL names. No request is made.
 
     ======================  =================================================================
@@ -46,31 +43,34 @@ def connect(url: str, **options: Unpack[ConnectOptions]) -> Driver:
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise InvalidArgumentError("a URL must not hold credentials; give them as keywords or in the environment")
-    given: ConnectOptions = {**_parse_query(parts.query), **options}
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if fsync is None and "fsync" in query:
+        fsync = _parse_bool("fsync", query.pop("fsync"))
+    given: ConnectOptions = {**_parse_query(query), **options}
+    if parts.scheme != "s3" and (others := sorted(given.keys() - _TRANSFER)):
+        raise InvalidArgumentError(f"the driver of this URL has no option {', '.join(others)}")
+    if parts.scheme != "file" and fsync is not None:
+        raise InvalidArgumentError("the driver of this URL has no option fsync")
     match parts.scheme:
         case "memory":
-            _refuse_others(given, _TRANSFER)
             return MemoryDriver(**_transfer_options(given))
         case "file":
-            _refuse_others(given, _TRANSFER | {"fsync"})
             if parts.netloc not in {"", "localhost"} or not parts.path:
                 raise InvalidArgumentError("a file URL looks like file:folder or file:///folder")
-            return LocalDriver(unquote(parts.path), fsync=given.get("fsync", False), **_transfer_options(given))
+            return LocalDriver(unquote(parts.path), fsync=bool(fsync), **_transfer_options(given))
         case "s3":
             if parts.netloc or parts.path.strip("/"):
                 raise InvalidArgumentError(
                     "an s3 URL names a service, not a bucket: connect('s3://?region=...').container('name')"
                 )
-            if "fsync" in given:
-                _refuse_others(given, given.keys() - {"fsync"})
             return S3Driver(**given)
         case _:
             raise InvalidArgumentError(f"no driver for the scheme {parts.scheme!r}; there are memory, file and s3")
 
 
-def _parse_query(query: str) -> ConnectOptions:
+def _parse_query(query: Mapping[str, str]) -> ConnectOptions:
     options: ConnectOptions = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    for name, value in query.items():
         match name:
             case "region":
                 options["region"] = value
@@ -90,8 +90,6 @@ def _parse_query(query: str) -> ConnectOptions:
                 options["payload_signing"] = cast("PayloadSigning", value)  # the same
             case "anonymous":
                 options["anonymous"] = _parse_bool(name, value)
-            case "fsync":
-                options["fsync"] = _parse_bool(name, value)
             case "part_size_bytes":
                 options["part_size_bytes"] = _parse_int(name, value)
             case "concurrency":
@@ -122,9 +120,3 @@ def _transfer_options(given: ConnectOptions) -> TransferOptions:
     if "concurrency" in given:
         options["concurrency"] = given["concurrency"]
     return options
-
-
-def _refuse_others(given: ConnectOptions, known: Set[str]) -> None:
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise InvalidArgumentError(f"the driver of this URL has no option {', '.join(unknown)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import AsyncIterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
@@ -446,7 +447,7 @@ class Driver:
             InvalidArgumentError: Longer than the provider allows.
         """
         return await self._backend.presign(
-            method, obj.container.name, obj.name, expires_in_s=expires_in_s, headers=headers
+            method, obj.container.name, obj.name, expires_in_s=expires_in_s, headers=headers, now=datetime.now(UTC)
         )
 
     def _container(self, container: Container | str) -> Container:

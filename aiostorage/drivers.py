@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-from aiostorage.driver import Driver
+from aiostorage.driver import DEFAULT_CONCURRENCY, DEFAULT_PART_BYTES, Driver
 
 if TYPE_CHECKING:
     import os
 
     from aiostorage.options import TransferOptions
     from aiostorage.providers.s3.config import S3Options
-
-    class S3DriverOptions(S3Options, TransferOptions, total=False):
-        """The options of :class:`S3Driver`."""
 
 
 class MemoryDriver(Driver):
@@ -53,20 +50,22 @@ class S3Driver(Driver):
     """Amazon S3, and everything that speaks its protocol.
 
     Args:
-        **options: See :class:`~aiostorage.providers.s3.config.S3Options` for what concerns S3,
-            :class:`~aiostorage._http.options.HTTPOptions` for HTTP, and
-            :class:`~aiostorage.options.TransferOptions` for large objects.
+        part_size_bytes: Bytes of a part of a large object, unless a call says otherwise.
+        concurrency: Parts, ranges or batches under way at once, unless a call says otherwise.
+        **options: See :class:`~aiostorage.providers.s3.config.S3Options` for what concerns S3, and
+            :class:`~aiostorage.HTTPOptions` for HTTP.
 
     Raises:
         InvalidArgumentError: The options contradict each other.
     """
 
-    def __init__(self, **options: Unpack[S3DriverOptions]) -> None:
+    def __init__(
+        self,
+        *,
+        part_size_bytes: int = DEFAULT_PART_BYTES,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        **options: Unpack[S3Options],
+    ) -> None:
         from aiostorage.providers.s3.backend import S3Backend  # noqa: PLC0415 - see the head
 
-        transfer: TransferOptions = {}
-        if "part_size_bytes" in options:
-            transfer["part_size_bytes"] = options.pop("part_size_bytes")
-        if "concurrency" in options:
-            transfer["concurrency"] = options.pop("concurrency")
-        super().__init__(S3Backend(**options), **transfer)
+        super().__init__(S3Backend(**options), part_size_bytes=part_size_bytes, concurrency=concurrency)

@@ -125,7 +125,8 @@ class Session:
                     skip_auto_headers=_NO_AUTO_HEADERS,
                     read_bufsize=_SLICE_BYTES,
                 )
-                self._session._retry_connection = False
+                # There is no public switch; the head of this module says why it is needed.
+                self._session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
             return self._session
 
     async def _tls(self) -> ssl.SSLContext | bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from aiostorage._tasks import task_group
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     ProgressCallback: TypeAlias = Callable[[int, int | None], Awaitable[None] | None]
 
@@ -51,7 +51,7 @@ class Progress:
 
 
 @asynccontextmanager
-async def reporting(callback: ProgressCallback | None, total: int | None) -> AsyncIterator[Progress]:
+async def reporting(callback: ProgressCallback | None, total: int | None) -> AsyncGenerator[Progress, None]:
     """Progress that is reported to ``callback`` while the block runs, in a task of its own.
 
     A slow callback slows nothing but itself: it is next told the latest count. One that raises ends

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage import checksums
 from aiostorage._http.client import HTTPClient
-from aiostorage._http.credentials import CredentialCache
+from aiostorage._http.credentials import CredentialCache, utc_now
 from aiostorage.errors import (
     AuthenticationError,
     InvalidArgumentError,
-    InvalidNameError,
     ObjectNotFoundError,
     StorageError,
     UnsupportedError,
     UploadNotFoundError,
 )
 from aiostorage.models import WHOLE, DeleteOutcome, ObjectHash, ObjectRef, PresignedRequest
-from aiostorage.providers.s3 import config, credentials, names, requests, responses, xml
+from aiostorage.providers.s3 import config, credentials, names, requests, responses, values, xml
 from aiostorage.providers.s3.errors import read_error
 from aiostorage.providers.s3.shared_files import read_profile
 from aiostorage.providers.s3.signing import MAX_PRESIGN_S, Signer
@@ -128,7 +129,7 @@ class S3Backend:
     ) -> ObjectInfo:
         """Store an object in one request."""
         site = await self._ready(container, key)
-        self._check_conditions("put_object", options)
+        self._check_writing("put_object", options)
         digests, computed = await self._digests(body)
         request = requests.put_object(site, container, key, body, options, digests=digests, on_sent=on_sent)
         response = await self._http.send(request)
@@ -158,18 +159,17 @@ class S3Backend:
         """Remove an object, or make it invisible where the container keeps versions."""
         site = await self._ready(container, key)
         if version_id is not None:
-            self._require(self.capabilities.versioning, "delete_object", "versions")
+            self._require(site.vendor.versioning, "delete_object", "versions")
         ref = ObjectRef(container=container, key=key, version_id=version_id)
-        try:
+        with contextlib.suppress(ObjectNotFoundError):
             await self._http.send(requests.delete_object(site, ref))
-        except ObjectNotFoundError:
-            pass
 
     async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
         """Remove many objects: with one request where there is one for it and XML can carry the keys."""
         site = await self._ready(container)
         for ref in refs:
             self.check_name(container, ref.key)
+            self._require(ref.version_id is None or site.vendor.versioning, "delete_objects", "versions")
         limit = site.vendor.limits.max_delete_batch
         if len(refs) > limit:
             raise InvalidArgumentError(f"more than {limit} objects to delete at once", provider=self.name)
@@ -183,25 +183,24 @@ class S3Backend:
                 pass
             else:
                 outcomes |= zip(bulk, responses.delete_objects(request, response, bulk), strict=True)
-        return await self._delete_singly(refs, outcomes)
+        return await self._delete_singly(container, refs, outcomes)
 
-    async def copy_object(self, source: ObjectRef, container: str, key: str, options: WriteOptions | None) -> ObjectInfo:
+    async def copy_object(
+        self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
+    ) -> ObjectInfo:
         """Copy within the service."""
         site = await self._ready(container, key)
         self.check_name(source.container, source.key)
-        if options is not None and not site.vendor.conditional_copy:
-            has_condition = options.if_match is not None or options.if_none_match is not None
-            self._require(not has_condition, "copy_object", "conditions on a copy")
+        if options is not None:
+            self._check_writing("copy_object", options, also=site.vendor.conditional_copy)
         request = requests.copy_object(site, source, container, key, options)
         return responses.copy_object(request, await self._http.send(request), options, site.vendor)
 
-    async def list_objects(
-        self, container: str, query: ListQuery, *, token: str | None
-    ) -> Page[ObjectInfo | Prefix]:
+    async def list_objects(self, container: str, query: ListQuery, *, token: str | None) -> Page[ObjectInfo | Prefix]:
         """One page of objects."""
         site = await self._ready(container)
         if query.versions:
-            self._require(self.capabilities.versioning, "list_objects", "versions")
+            self._require(site.vendor.versioning, "list_objects", "versions")
         request = requests.list_objects(site, container, query, token=token)
         return responses.list_objects(request, await self._http.send(request), query, site.vendor)
 
@@ -210,7 +209,7 @@ class S3Backend:
     async def create_upload(self, container: str, key: str, options: WriteOptions) -> Upload:
         """Begin an upload by parts."""
         site = await self._ready(container, key)
-        self._check_conditions("create_upload", options)
+        self._check_writing("create_upload", options, also=site.vendor.conditional_complete)
         request = requests.create_upload(site, container, key, options)
         return responses.create_upload(request, await self._http.send(request))
 
@@ -234,15 +233,13 @@ class S3Backend:
     async def complete_upload(self, upload: Upload, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
         """Publish the parts as one object."""
         site = await self._ready(upload.container, upload.key)
-        self._check_conditions("complete_upload", options)
-        crc32 = None
-        if site.upload_digest == "crc32":
-            crc32 = await asyncio.to_thread(_crc32_of, parts)
+        self._check_writing("complete_upload", options, also=site.vendor.conditional_complete)
+        crc32 = await asyncio.to_thread(_crc32_of, parts) if site.upload_digest == "crc32" else None
         request = requests.complete_upload(site, upload, parts, options, crc32=crc32)
         try:
             response = await self._http.send(request)
         except UploadNotFoundError as error:
-            completed = await self._completed(upload, parts) if error.attempts > 1 else None
+            completed = await self._completed(upload, parts, crc32) if error.attempts > 1 else None
             if completed is None:
                 raise
             return completed
@@ -268,19 +265,22 @@ class S3Backend:
     # The rest
 
     async def presign(
-        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str], now: datetime
+        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str]
     ) -> PresignedRequest:
         """Sign a request for somebody else to send: for seven days at most, and no longer than the credentials live."""
         site = await self._ready(container, key)
         if method not in {"GET", "HEAD", "PUT", "DELETE"}:
             raise InvalidArgumentError(f"{method} requests cannot be presigned", provider=self.name)
         if not 1 <= expires_in_s <= MAX_PRESIGN_S:
-            raise InvalidArgumentError(f"a presigned request lives for 1 to {MAX_PRESIGN_S} seconds", provider=self.name)
+            raise InvalidArgumentError(
+                f"a presigned request lives for 1 to {MAX_PRESIGN_S} seconds", provider=self.name
+            )
         if self._credentials is None:
             raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
         found = await self._credentials.get()
         signed = requests.presigned_headers(headers)
         url = requests.object_url(site, container, key)
+        now = utc_now()
         expires_at = now + timedelta(seconds=int(expires_in_s))
         return PresignedRequest(
             method=method,
@@ -289,7 +289,7 @@ class S3Backend:
             expires_at=expires_at if found.expires_at is None else min(expires_at, found.expires_at),
         )
 
-    def cdn(self, container: str) -> CDN:  # noqa: ARG002 - the protocol has it
+    def cdn(self, container: str) -> CDN:
         """S3 itself has no content delivery."""
         raise UnsupportedError("there is no content delivery here", provider=self.name, operation="cdn")
 
@@ -311,8 +311,104 @@ class S3Backend:
     def _sign(self, request: Request, found: S3Credentials | None, now: datetime) -> Wire:
         return self._signer.sign(request, found, now)
 
+    async def _digests(self, body: Buffer) -> tuple[dict[str, str], ObjectHash | None]:
+        """Headers by which the service checks a body, and the hash in them that is cheapest to check again.
+
+        Computed before the request is sent, so that no retry computes them once more.
+        """
+        site = self._site
+        sha256 = await checksums.digest("sha256", body) if site.signs_payload else None
+        computed = None if sha256 is None else ObjectHash(algorithm="sha256", value=sha256.hex())
+        if site.upload_digest is not None:
+            digest = await checksums.digest(site.upload_digest, body)
+            computed = ObjectHash(algorithm=site.upload_digest, value=digest.hex())
+        return requests.digest_headers(sha256, computed), computed
+
+    async def _completed(self, upload: Upload, parts: Sequence[Part], crc32: int | None) -> ObjectInfo | None:
+        """The object, if it is what these parts make: then an earlier try has completed the upload."""
+        try:
+            info = await self.head_object(upload.container, upload.key, WHOLE)
+        except StorageError:
+            return None
+        is_same_etag = info.etag is not None and info.etag == values.multipart_etag(parts)
+        is_same_hash = crc32 is not None and info.object_hash == values.crc32_hash(crc32)
+        return info if is_same_etag or is_same_hash else None
+
+    async def _delete_singly(
+        self, container: str, refs: Sequence[ObjectRef], known: Mapping[ObjectRef, DeleteOutcome]
+    ) -> list[DeleteOutcome]:
+        """Outcomes for all, in order; what is not known yet is deleted, one request for each."""
+        room = asyncio.Semaphore(SINGLE_DELETES_AT_ONCE)
+
+        async def delete(ref: ObjectRef) -> DeleteOutcome:
+            error = None
+            async with room:
+                try:
+                    await self.delete_object(container, ref.key, version_id=ref.version_id)
+                except StorageError as failure:
+                    error = failure
+            return DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error)
+
+        async with asyncio.TaskGroup() as group:
+            tasks = {ref: group.create_task(delete(ref)) for ref in dict.fromkeys(refs) if ref not in known}
+        return [known[ref] if ref in known else tasks[ref].result() for ref in refs]
+
     def _require(self, is_possible: bool, operation: str, what: str) -> None:
         if not is_possible:
-            vendor = self._site.vendor.name
-            raise UnsupportedError(f"{what} cannot be relied on at this service ({vendor})", provider=self.name, operation=operation)
-...
+            message = f"{what} cannot be relied on here; the vendor is taken to be {self._site.vendor.name!r}"
+            raise UnsupportedError(message, provider=self.name, operation=operation)
+
+    def _check_reading(self, operation: str, options: ReadOptions) -> None:
+        vendor = self._site.vendor
+        if options.version_id is not None:
+            self._require(vendor.versioning, operation, "versions")
+        if options.if_match is not None or options.if_none_match is not None:
+            self._require(vendor.read_conditions, operation, "conditions on reads")
+
+    def _check_writing(self, operation: str, options: WriteOptions, *, also: bool = True) -> None:
+        """Refuse conditions that the service may ignore.
+
+        Args:
+            operation: For the error.
+            options: What is asked for.
+            also: Whether the service obeys conditions on this operation, other than on plain writes.
+        """
+        vendor = self._site.vendor
+        if options.if_none_match is not None:
+            if options.if_none_match != "*":
+                raise InvalidArgumentError('if_none_match of a write is "*"', provider=self.name, operation=operation)
+            self._require(vendor.create_if_absent and also, operation, "if_none_match")
+        if options.if_match is not None:
+            self._require(vendor.write_if_match and also, operation, "if_match")
+
+
+class S3ObjectBody:
+    """The content of an object on its way; see :class:`~aiostorage.backend.ObjectBody`."""
+
+    def __init__(self, stream: ResponseStream, head: responses.Head) -> None:
+        self._stream = stream
+        self.info = head.info
+        self.start = head.start
+        self.stop = head.stop
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Chunks as they arrive."""
+        return self._stream.__aiter__()
+
+    async def read(self) -> bytes:
+        """All that is left."""
+        return await self._stream.read()
+
+    async def aclose(self) -> None:
+        """Give the connection up."""
+        await self._stream.aclose()
+
+
+def _crc32_of(parts: Sequence[Part]) -> int | None:
+    """The CRC-32 of the parts joined, if that of each is known."""
+    combined = 0
+    for part in parts:
+        if part.checksum is None or part.checksum.algorithm != "crc32":
+            return None
+        combined = checksums.crc32_combine(combined, int(part.checksum.value, 16), part.size)
+    return combined

@@ -172,8 +172,9 @@ def make_site(settings: Settings, environ: Mapping[str, str], shared: Mapping[st
         region = region or vendor.default_region
     if not _REGION.fullmatch(region):
         raise InvalidArgumentError(f"{region!r} is not a region", provider="s3")
-    signs_payload = settings.payload_signing == "always" or (settings.payload_signing == "auto" and scheme == "http")
-    is_checked = signs_payload and vendor.verifies_signed_payload and not settings.anonymous
+    wants_signed = settings.payload_signing == "always" or (settings.payload_signing == "auto" and scheme == "http")
+    signs_payload = wants_signed and not settings.anonymous
+    is_checked = signs_payload and vendor.verifies_signed_payload
     style = vendor.addressing if settings.addressing_style == "auto" else settings.addressing_style
     return Site(
         scheme=scheme,
@@ -221,7 +222,13 @@ def _parse_endpoint(endpoint: str) -> tuple[str, str, str]:
     path = url.path.rstrip("/")
     is_plain = not (url.query or url.fragment or url.username or url.password)
     # What is left out of the message may be a password.
-    if url.scheme not in {"http", "https"} or not name.isascii() or not name or not is_plain or not _PATH.fullmatch(path):
+    if (
+        url.scheme not in {"http", "https"}
+        or not name.isascii()
+        or not name
+        or not is_plain
+        or not _PATH.fullmatch(path)
+    ):
         raise InvalidArgumentError("an endpoint looks like https://host:port/path, and no more", provider="s3")
     host = f"[{name}]" if ":" in name else name
     if port is not None and port != {"http": 80, "https": 443}[url.scheme]:

@@ -37,9 +37,11 @@ class Source(Protocol):
 
     async def load(self) -> S3Credentials | None:
         """The credentials, or None where this place has none."""
+        ...
 
     def where(self) -> str:
         """The place, for the message that nothing was found."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from aiostorage.errors import (
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.providers.s3.xml import MalformedXML, Record, parse
+from aiostorage.providers.s3.xml import MalformedXMLError, Record, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,7 +155,9 @@ _OWN_WORDS: Final[Mapping[type[StorageError], str]] = {
 """Where the service's words may repeat parts of what was signed, or with what."""
 
 # Whatever looks like a signature, a token, a key id, or the query of a URL.
-_SECRETS = re.compile(r"\?\S*|[A-Za-z0-9+/=_%-]{32,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|(?i:(?:signature|credential|token)=\S+)")
+_SECRETS = re.compile(
+    r"\?\S*|[A-Za-z0-9+/=_%-]{32,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|(?i:(?:signature|credential|token)=\S+)"
+)
 
 
 def read_error(request: Request, response: Response) -> StorageError | None:
@@ -223,10 +225,10 @@ def _error_fields(body: bytes) -> Record:
     """The fields of an error document; none where the body is something else."""
     try:
         document = parse(body)
-    except MalformedXML:
+    except MalformedXMLError:
         return {}
     if document.root == "ErrorResponse":  # the form of other services of the same house
-        return next((record for name, record in document.records if name == "Error"), {})
+        return dict(document.records).get("Error", {})
     return document.fields if document.root == "Error" else {}
 
 

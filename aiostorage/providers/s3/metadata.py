@@ -47,9 +47,7 @@ def to_headers(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def from_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The metadata among the headers of a response."""
-    return {
-        name[len(PREFIX) :]: decode(value) for name, value in headers.items() if name.startswith(PREFIX)
-    }
+    return {name[len(PREFIX) :]: decode(value) for name, value in headers.items() if name.startswith(PREFIX)}
 
 
 def _encode(value: str) -> str:

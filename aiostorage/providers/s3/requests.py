@@ -20,8 +20,21 @@ from aiostorage.providers.s3.tokens import read_token
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from aiostorage.models import Buffer, ByteRange, ListQuery, ObjectRef, Part, ReadOptions, Upload, WriteOptions
+    from aiostorage.models import (
+        Buffer,
+        ByteRange,
+        ListQuery,
+        ObjectHash,
+        ObjectRef,
+        Part,
+        ReadOptions,
+        Upload,
+        WriteOptions,
+    )
     from aiostorage.providers.s3.config import Site
+
+
+_DIGEST_HEADERS = {"md5": "content-md5", "crc32": "x-amz-checksum-crc32"}
 
 
 def container_url(site: Site, container: str) -> str:
@@ -77,9 +90,7 @@ def create_container(site: Site, container: str) -> Request:
 
 def head_container(site: Site, container: str) -> Request:
     """HeadBucket. Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html."""
-    return Request(
-        operation="head_container", method="HEAD", url=container_url(site, container), container=container
-    )
+    return Request(operation="head_container", method="HEAD", url=container_url(site, container), container=container)
 
 
 def delete_container(site: Site, container: str) -> Request:
@@ -364,16 +375,14 @@ def _upload_url(site: Site, upload: Upload, *parameters: tuple[str, str | None])
 # Headers and bodies
 
 
-def digest_headers(*, sha256: bytes | None, crc32: bytes | None, md5: bytes | None) -> dict[str, str]:
-    """Headers that tell the service what the body ought to be; without SHA-256 it stays unsigned.
+def digest_headers(sha256: bytes | None, computed: ObjectHash | None) -> dict[str, str]:
+    """Headers that tell the service what the body ought to be; without ``sha256`` it stays unsigned.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
     """
-    headers = {"x-amz-content-sha256": "UNSIGNED-PAYLOAD" if sha256 is None else sha256.hex()}
-    if crc32 is not None:
-        headers["x-amz-checksum-crc32"] = b64encode(crc32).decode()
-    if md5 is not None:
-        headers["content-md5"] = b64encode(md5).decode()
+    headers = {} if sha256 is None else {"x-amz-content-sha256": sha256.hex()}
+    if computed is not None and computed.algorithm in _DIGEST_HEADERS:
+        headers[_DIGEST_HEADERS[computed.algorithm]] = b64encode(bytes.fromhex(computed.value)).decode()
     return headers
 
 

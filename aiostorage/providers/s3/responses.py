@@ -6,39 +6,49 @@ empty listing, and a range that begins elsewhere is no range.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from base64 import b64decode
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from aiostorage._http.messages import Response
-from aiostorage._http.retry import parse_http_date
-from aiostorage.errors import StorageError, UnexpectedResponseError
-from aiostorage.models import EMPTY, ContainerInfo, DeleteOutcome, ObjectHash, ObjectInfo, Page, Part, Prefix, Upload, WriteOptions
+from aiostorage.models import (
+    EMPTY,
+    ContainerInfo,
+    DeleteOutcome,
+    ObjectInfo,
+    Page,
+    Part,
+    Prefix,
+    Upload,
+    WriteOptions,
+)
 from aiostorage.providers.s3 import errors
 from aiostorage.providers.s3.metadata import from_headers
 from aiostorage.providers.s3.tokens import make_token
-from aiostorage.providers.s3.xml import Document, MalformedXML, Record, parse
+from aiostorage.providers.s3.values import (
+    crc32_hash,
+    etag_extra,
+    etag_hash,
+    from_base64,
+    hash_of,
+    http_date,
+    iso_date,
+    unquoted,
+)
+from aiostorage.providers.s3.xml import Document, MalformedXMLError, Record, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
+    from datetime import datetime
 
     from aiostorage._http.messages import Request
-    from aiostorage.models import ByteRange, HashAlgorithm, ListQuery, ObjectRef
+    from aiostorage.errors import StorageError, UnexpectedResponseError
+    from aiostorage.models import ByteRange, ListQuery, ObjectHash, ObjectRef
     from aiostorage.providers.s3.profiles import Vendor
 
-_MD5 = re.compile(r"[0-9a-f]{32}")
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
-_MONTHS: Final = {
-    name: number
-    for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)
-}
-# What this package can compute comes first, the cheapest before the others.
-_CHECKSUMS: Final[Sequence[HashAlgorithm]] = ("crc32", "sha256", "sha1", "crc32c", "crc64nvme")
 
 
 # Containers
@@ -49,7 +59,7 @@ def list_containers(request: Request, response: Response, *, prefix: str) -> Pag
     document = _document(request, response, "ListAllMyBucketsResult", wrapper="Buckets")
     with _well_formed(request, response):
         items = [
-            ContainerInfo(name=record["Name"], created_at=_iso_date(record.get("CreationDate")))
+            ContainerInfo(name=record["Name"], created_at=iso_date(record.get("CreationDate")))
             for name, record in document.records
             if name == "Bucket" and record["Name"].startswith(prefix)
         ]
@@ -84,7 +94,7 @@ def _read(key: str, headers: Mapping[str, str], vendor: Vendor, *, size: int | N
         key=key,
         size=size,
         etag=etag,
-        object_hash=_object_hash(headers, etag, vendor, is_whole=is_whole),
+        object_hash=hash_of(headers, etag, vendor, is_whole=is_whole),
         last_modified=http_date(headers.get("last-modified")),
         content_type=headers.get("content-type"),
         cache_control=headers.get("cache-control"),
@@ -94,7 +104,7 @@ def _read(key: str, headers: Mapping[str, str], vendor: Vendor, *, size: int | N
         metadata=from_headers(headers) or EMPTY,
         storage_class=headers.get("x-amz-storage-class"),
         version_id=headers.get("x-amz-version-id"),
-        extra=_extra(raw_etag),
+        extra=etag_extra(raw_etag),
     )
 
 
@@ -155,7 +165,7 @@ def put_object(
         options,
         size=len(request.body),
         raw_etag=response.headers.get("etag"),
-        object_hash=_object_hash(response.headers, unquoted(response.headers.get("etag")), vendor) or computed,
+        object_hash=hash_of(response.headers, unquoted(response.headers.get("etag")), vendor) or computed,
     )
 
 
@@ -163,8 +173,8 @@ def copy_object(request: Request, response: Response, options: WriteOptions | No
     """The copy."""
     fields = _document(request, response, "CopyObjectResult").fields
     etag = unquoted(fields.get("ETag"))
-    hash_ = _object_hash(response.headers, etag, vendor)
-    modified = _iso_date(fields.get("LastModified"))
+    hash_ = hash_of(response.headers, etag, vendor)
+    modified = iso_date(fields.get("LastModified"))
     return _written(
         request,
         response.headers,
@@ -176,9 +186,7 @@ def copy_object(request: Request, response: Response, options: WriteOptions | No
     )
 
 
-def list_objects(
-    request: Request, response: Response, query: ListQuery, vendor: Vendor
-) -> Page[ObjectInfo | Prefix]:
+def list_objects(request: Request, response: Response, query: ListQuery, vendor: Vendor) -> Page[ObjectInfo | Prefix]:
     """A page of keys, or of versions, and of prefixes; in the order of their UTF-8 bytes.
 
     A service that does not know ListObjectsV2 answers as if it were ListObjects: the page is cut
@@ -217,18 +225,17 @@ def _listed(name: str, key: str, record: Record, vendor: Vendor) -> ObjectInfo:
     raw_etag = record.get("ETag")
     etag = unquoted(raw_etag)
     size = record.get("Size")
-    is_md5 = etag is not None and vendor.etag_is_md5 == "always" and _MD5.fullmatch(etag) is not None
     return ObjectInfo(
         key=key,
         size=int(size) if size else None,
         etag=etag,
-        object_hash=ObjectHash(algorithm="md5", value=etag) if etag is not None and is_md5 else None,
-        last_modified=_iso_date(record.get("LastModified")),
+        object_hash=etag_hash(etag) if vendor.etag_is_md5 == "always" else None,
+        last_modified=iso_date(record.get("LastModified")),
         storage_class=record.get("StorageClass"),
         version_id=record.get("VersionId"),
         is_latest=record.get("IsLatest", "true") == "true",
         is_delete_marker=name == "DeleteMarker",
-        extra=_extra(raw_etag),
+        extra=etag_extra(raw_etag),
     )
 
 
@@ -296,9 +303,7 @@ def create_upload(request: Request, response: Response) -> Upload:
     return Upload(container=request.container or "", key=request.key or "", upload_id=upload_id)
 
 
-def upload_part(
-    request: Request, response: Response, number: int, offset: int, *, computed: ObjectHash | None
-) -> Part:
+def upload_part(request: Request, response: Response, number: int, offset: int, *, computed: ObjectHash | None) -> Part:
     """The part that is stored."""
     etag = unquoted(response.headers.get("etag"))
     if not etag:
@@ -317,7 +322,7 @@ def copy_part(request: Request, response: Response, number: int, byte_range: Byt
         offset=byte_range.start,
         size=byte_range.stop - byte_range.start,
         etag=etag,
-        checksum=_crc32(fields.get("ChecksumCRC32")),
+        checksum=from_base64("crc32", fields.get("ChecksumCRC32")),
     )
 
 
@@ -331,7 +336,7 @@ def complete_upload(
 ) -> ObjectInfo:
     """The object that the parts have become."""
     fields = _document(request, response, "CompleteMultipartUploadResult").fields
-    hash_ = None if crc32 is None else ObjectHash(algorithm="crc32", value=f"{crc32:08x}")
+    hash_ = None if crc32 is None else crc32_hash(crc32)
     size = sum(part.size for part in parts)
     return _written(
         request, response.headers, options, size=size, raw_etag=fields.get("ETag") or None, object_hash=hash_
@@ -348,7 +353,7 @@ def list_uploads(request: Request, response: Response) -> Page[Upload]:
                 container=request.container or "",
                 key=text(record["Key"]),
                 upload_id=record["UploadId"],
-                started_at=_iso_date(record.get("Initiated")),
+                started_at=iso_date(record.get("Initiated")),
             )
             for name, record in document.records
             if name == "Upload"
@@ -370,7 +375,7 @@ def list_parts(request: Request, response: Response) -> Page[Part]:
                 offset=-1,
                 size=int(record["Size"]),
                 etag=unquoted(record["ETag"]) or "",
-                checksum=_crc32(record.get("ChecksumCRC32")),
+                checksum=from_base64("crc32", record.get("ChecksumCRC32")),
             )
             for name, record in document.records
             if name == "Part"
@@ -378,90 +383,6 @@ def list_parts(request: Request, response: Response) -> Page[Part]:
         is_truncated = document.fields.get("IsTruncated", "").lower() == "true"
         token = document.fields["NextPartNumberMarker"] if is_truncated else None
     return Page(items=items, next_token=token)
-
-
-def multipart_etag(parts: Sequence[Part]) -> str | None:
-    """The ETag that Amazon gives to an object of these parts, or None where theirs are no MD5s."""
-    digests = hashlib.md5(usedforsecurity=False)
-    for part in parts:
-        if not _MD5.fullmatch(part.etag):
-            return None
-        digests.update(bytes.fromhex(part.etag))
-    return f"{digests.hexdigest()}-{len(parts)}"
-
-
-# Values
-
-
-def unquoted(etag: str | None) -> str | None:
-    """An ETag without quotes and ``W/``; None where it is missing or empty."""
-    if not etag:
-        return None
-    return etag.removeprefix("W/").strip('"') or None
-
-
-def http_date(value: str | None) -> datetime | None:
-    """A moment like ``Wed, 21 Oct 2015 07:28:00 GMT``; it is in every answer to a read, so this is quick."""
-    if value is not None and len(value) == 29 and value.endswith(" GMT"):
-        try:
-            return datetime(
-                int(value[12:16]),
-                _MONTHS[value[8:11]],
-                int(value[5:7]),
-                int(value[17:19]),
-                int(value[20:22]),
-                int(value[23:25]),
-                tzinfo=UTC,
-            )
-        except (KeyError, ValueError):
-            pass
-    return parse_http_date(value)
-
-
-def _iso_date(value: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _object_hash(
-    headers: Mapping[str, str], etag: str | None, vendor: Vendor, *, is_whole: bool = True
-) -> ObjectHash | None:
-    """The hash of the whole object that is cheapest to check, as far as the headers tell one."""
-    if is_whole and vendor.returns_checksums and headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT":
-        for algorithm in _CHECKSUMS:
-            value = headers.get(f"x-amz-checksum-{algorithm}")
-            # A dash and a number follow a hash of the hashes of parts.
-            if value is not None and "-" not in value and (found := _from_base64(algorithm, value)) is not None:
-                return found
-    if vendor.etag_is_md5 == "never" or etag is None or _MD5.fullmatch(etag) is None or _is_encrypted(headers):
-        return None
-    return ObjectHash(algorithm="md5", value=etag)
-
-
-def _is_encrypted(headers: Mapping[str, str]) -> bool:
-    """Whether the object is encrypted in a way that makes its ETag something else than its MD5."""
-    return (
-        headers.get("x-amz-server-side-encryption", "AES256") != "AES256"
-        or "x-amz-server-side-encryption-customer-algorithm" in headers
-    )
-
-
-def _crc32(value: str | None) -> ObjectHash | None:
-    return None if value is None else _from_base64("crc32", value)
-
-
-def _from_base64(algorithm: HashAlgorithm, value: str) -> ObjectHash | None:
-    try:
-        return ObjectHash(algorithm=algorithm, value=b64decode(value, validate=True).hex())
-    except ValueError:
-        return None
-
-
-def _extra(raw_etag: str | None) -> Mapping[str, str]:
-    return {"etag": raw_etag} if raw_etag is not None and raw_etag.startswith("W/") else EMPTY
 
 
 def _written(
@@ -488,7 +409,7 @@ def _written(
         metadata={name.lower(): value for name, value in options.metadata.items()},
         storage_class=options.storage_class,
         version_id=headers.get("x-amz-version-id"),
-        extra=_extra(raw_etag),
+        extra=etag_extra(raw_etag),
     )
 
 
@@ -498,7 +419,7 @@ def _written(
 def _document(request: Request, response: Response, root: str, *, wrapper: str | None = None) -> Document:
     try:
         document = parse(response.body, wrapper=wrapper)
-    except MalformedXML as error:
+    except MalformedXMLError as error:
         raise errors.unexpected(request, response, f"the answer is not the XML document {root}: {error}") from None
     if document.root != root:
         raise errors.unexpected(request, response, f"the answer is not the XML document {root}")
@@ -506,7 +427,7 @@ def _document(request: Request, response: Response, root: str, *, wrapper: str |
 
 
 @contextmanager
-def _well_formed(request: Request, response: Response) -> Iterator[None]:
+def _well_formed(request: Request, response: Response) -> Generator[None]:
     """What is missing or malformed in a document is the service's fault."""
     try:
         yield

@@ -29,8 +29,8 @@ class SharedProfile:
 
     name: str
     files: tuple[Path, ...]
-    is_present: bool = False
-    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_present: bool
+    settings: Mapping[str, str] = field(repr=False)
 
 
 def read_profile(environ: Mapping[str, str], name: str | None) -> SharedProfile:

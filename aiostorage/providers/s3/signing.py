@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 EMPTY_SHA256 = hashlib.sha256().hexdigest()
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+MAX_PRESIGN_S = 7 * 24 * 3600
 
 # Proxies, and Google's front end, rewrite this one on the way.
 _UNSIGNED_HEADERS = frozenset({"accept-encoding"})
@@ -53,9 +54,7 @@ def _join(encoded: Iterable[tuple[str, str]]) -> str:
     return "&".join([f"{name}={value}" for name, value in encoded])
 
 
-def canonical_request(
-    method: str, path: str, query: str, headers: Mapping[str, str], payload: str
-) -> tuple[str, str]:
+def canonical_request(method: str, path: str, query: str, headers: Mapping[str, str], payload: str) -> tuple[str, str]:
     """The text that a signature covers, and the names of the headers in it.
 
     Args:

@@ -1,4 +1,7 @@
-"""Where a listing goes on. S3 has three ways to say so; a token of ours tells which one it is, and is otherwise opaque."""
+"""Where a listing goes on.
+
+S3 has three ways to say so. A token of ours tells which one it is, and is otherwise opaque.
+"""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ document claims, and it ignores namespaces, because services disagree about them
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
-from xml.parsers import expat  # noqa: S405 - hardened below; defusedxml would be a dependency
-from xml.sax.saxutils import escape  # noqa: S406 - escapes, parses nothing
+from xml.parsers import expat
+from xml.sax.saxutils import escape
 
 MAX_BYTES = 32 * 1024 * 1024
 """No answer of S3 is nearly as long: a page holds 1000 keys of 1024 bytes."""
@@ -22,7 +22,7 @@ Record: TypeAlias = dict[str, str]
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class MalformedXML(ValueError):
+class MalformedXMLError(ValueError):
     """What was to be XML is none, or none that we care to read."""
 
 
@@ -37,8 +37,8 @@ class Document:
     """
 
     root: str
-    fields: Record = field(default_factory=dict)
-    records: list[tuple[str, Record]] = field(default_factory=list)
+    fields: Record
+    records: list[tuple[str, Record]]
 
 
 def parse(body: bytes, *, wrapper: str | None = None) -> Document:
@@ -50,10 +50,10 @@ def parse(body: bytes, *, wrapper: str | None = None) -> Document:
         wrapper: An element whose children count as if they were its siblings.
 
     Raises:
-        MalformedXML: There is no well-formed document.
+        MalformedXMLError: There is no well-formed document.
     """
     if len(body) > MAX_BYTES:
-        raise MalformedXML("too long")
+        raise MalformedXMLError("too long")
     builder = _Builder(wrapper)
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
@@ -64,7 +64,7 @@ def parse(body: bytes, *, wrapper: str | None = None) -> Document:
     try:
         parser.Parse(body.lstrip(), True)
     except expat.ExpatError as error:
-        raise MalformedXML(expat.errors.messages[error.code]) from None
+        raise MalformedXMLError(expat.errors.messages[error.code]) from None
     return Document(builder.root, builder.fields, builder.records)
 
 
@@ -89,7 +89,7 @@ class _Builder:
         elif self._depth == 1:
             self.root = _local(name)
         elif self._depth > MAX_DEPTH:
-            raise MalformedXML("too deep")
+            raise MalformedXMLError("too deep")
         self._text = ""
 
     def end(self, name: str) -> None:
@@ -114,7 +114,7 @@ def _local(name: str) -> str:
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise MalformedXML("a document type declaration")
+    raise MalformedXMLError("a document type declaration")
 
 
 def is_expressible(text: str) -> bool:
