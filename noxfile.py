@@ -39,7 +39,7 @@ def install(session: nox.Session, *groups: str) -> None:
     requirements = nox.project.dependency_groups(PROJECT, *groups)
     constraints = str(Path(CONSTRAINTS).resolve())
     # The variables reach the environments in which packages are built.
-    env = {"PIP_CONSTRAINT": constraints, "UV_BUILD_CONSTRAINT": constraints}
+    env = dict.fromkeys(["PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT", "UV_BUILD_CONSTRAINT"], constraints)
     session.install("--constraint", CONSTRAINTS, "--editable", ".", *requirements, env=env)
 
 

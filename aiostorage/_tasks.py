@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, TypeGuard, TypeVar
 
 import anyio
 
@@ -20,10 +20,12 @@ CLEANUP_S = 30.0
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error that happened first in a task group; the others followed from it."""
-    leaf: BaseException = group
-    while isinstance(leaf, BaseExceptionGroup):
-        leaf = cast("BaseExceptionGroup[BaseException]", leaf).exceptions[0]  # isinstance forgets of what the group is
-    return leaf
+    leaf: BaseException = group.exceptions[0]
+    return first_error(leaf) if _is_group(leaf) else leaf
+
+
+def _is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+    return isinstance(error, BaseExceptionGroup)
 
 
 @asynccontextmanager

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-    from datetime import datetime
     from typing import TypeAlias
 
     from aiostorage.models import (
@@ -239,7 +238,7 @@ class Backend(Protocol):
     # The rest
 
     async def presign(
-        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str], now: datetime
+        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str]
     ) -> PresignedRequest:
         """Sign a request for somebody else to send. No request is made."""
         ...

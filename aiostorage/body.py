@@ -185,7 +185,8 @@ async def open_body(source: Source, *, size: int | None = None) -> Body:
         OSError: The path cannot be opened.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return MemoryBody(source)
+        # For all pyright knows, an Iterable[Buffer] may be a memoryview of buffers.
+        return MemoryBody(source)  # pyright: ignore[reportArgumentType]
     if isinstance(source, str | os.PathLike):
         return await in_thread(_open_path, source)
     if isinstance(source, io.BytesIO):

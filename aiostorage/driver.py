@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import AsyncIterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
@@ -447,7 +446,7 @@ class Driver:
             InvalidArgumentError: Longer than the provider allows.
         """
         return await self._backend.presign(
-            method, obj.container.name, obj.name, expires_in_s=expires_in_s, headers=headers, now=datetime.now(UTC)
+            method, obj.container.name, obj.name, expires_in_s=expires_in_s, headers=headers
         )
 
     def _container(self, container: Container | str) -> Container:

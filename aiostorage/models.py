@@ -17,6 +17,11 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
+
+def _empty() -> Mapping[str, str]:
+    return EMPTY
+
+
 HashAlgorithm: TypeAlias = Literal["md5", "sha1", "sha256", "crc32", "crc32c", "crc64nvme"]
 
 T = TypeVar("T")
@@ -56,7 +61,7 @@ class ContainerInfo:
     name: str
     created_at: datetime | None = None
     object_count: int | None = None
-    extra: Mapping[str, str] = EMPTY
+    extra: Mapping[str, str] = field(default_factory=_empty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +83,12 @@ class ObjectInfo:
     content_disposition: str | None = None
     content_encoding: str | None = None
     content_language: str | None = None
-    metadata: Mapping[str, str] = EMPTY
+    metadata: Mapping[str, str] = field(default_factory=_empty)
     storage_class: str | None = None
     version_id: str | None = None
     is_latest: bool = True
     is_delete_marker: bool = False
-    extra: Mapping[str, str] = EMPTY
+    extra: Mapping[str, str] = field(default_factory=_empty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +142,7 @@ class WriteOptions:
     content_disposition: str | None = None
     content_encoding: str | None = None
     content_language: str | None = None
-    metadata: Mapping[str, str] = EMPTY
+    metadata: Mapping[str, str] = field(default_factory=_empty)
     storage_class: str | None = None
     if_match: str | None = None
     if_none_match: str | None = None
@@ -216,7 +221,7 @@ class PresignedRequest:
 
     method: str
     url: str = field(repr=False)
-    headers: Mapping[str, str] = EMPTY
+    headers: Mapping[str, str] = field(default_factory=_empty)
     expires_at: datetime
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiostorage.models import EMPTY
@@ -33,7 +33,7 @@ class Request:
     operation: str
     method: str
     url: str
-    headers: Mapping[str, str] = EMPTY
+    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     body: Buffer = b""
     container: str | None = None
     key: str | None = None

@@ -54,7 +54,9 @@ _CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
-def operation(provider: str, name: str, container: str | None = None, key: str | None = None) -> Generator[None, None, None]:
+def operation(
+    provider: str, name: str, container: str | None = None, key: str | None = None
+) -> Generator[None, None, None]:
     """Check the names, and have every error that is raised within say what was being done."""
     try:
         if container is not None:

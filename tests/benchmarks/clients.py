@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 from xml.etree import ElementTree as ET
 
 from tests.benchmarks.server import BUCKET
@@ -44,6 +44,8 @@ class Opened(AsyncExitStack):
 
 
 class Aiostorage(Opened):
+    vendor: Literal["aws", "generic"] = "aws"  # what the others take the server for
+
     async def __aenter__(self) -> Self:
         import aiostorage
 
@@ -54,6 +56,7 @@ class Aiostorage(Opened):
                 access_key_id=ACCESS_KEY_ID,
                 secret_access_key=SECRET_ACCESS_KEY,
                 addressing_style="path",
+                vendor=self.vendor,
             )
         )
         self._container = driver.container(BUCKET)
@@ -80,6 +83,12 @@ class Aiostorage(Opened):
 
     async def list_all(self) -> int:
         return sum([1 async for _ in self._container.list_objects()])
+
+
+class AiostorageGeneric(Aiostorage):
+    """As it is with an unknown service, of which it is not known whether it checks the signed SHA-256."""
+
+    vendor = "generic"
 
 
 class Obstore(Opened):
@@ -253,6 +262,7 @@ CLIENTS: dict[str, type[Aiostorage | Obstore | Aiobotocore | Aiohttp]] = {
     "obstore": Obstore,
     "aiobotocore": Aiobotocore,
     "aiohttp": Aiohttp,
+    "aiostorage-generic": AiostorageGeneric,
 }
 
 IMPORTS = {
@@ -260,6 +270,7 @@ IMPORTS = {
     "obstore": "from obstore.store import S3Store",
     "aiobotocore": "from aiobotocore.session import get_session",
     "aiohttp": "from aiohttp import ClientSession",
+    "aiostorage-generic": "import aiostorage; aiostorage.S3Driver",
 }
 
 

@@ -66,31 +66,41 @@ print(json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": rss() - idle}))
 """
 
 
-async def run(client_name: str, workload_name: str, site: Site) -> Sample:
-    """What the workload costs this process, once the client is open and has made its first requests."""
-    workload = WORKLOADS[workload_name]
-    async with CLIENTS[client_name](site.endpoint) as client:
-        await client.get("small/0")
-        await client.put("first", SMALL)
+class Meter:
+    """Counts from when it is made."""
+
+    def __init__(self) -> None:
         gc.collect()
-        _forget_peak()
-        idle, cpu, wall = _status_bytes("VmRSS"), _cpu_s(), time.perf_counter()
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew from what there is now: proc(5)
+        self._idle_bytes = _status_bytes("VmRSS")
+        self._cpu_s, self._wall_s = _cpu_s(), time.perf_counter()
+
+    def read(self) -> Sample:
+        """What was used since."""
+        cpu_s, wall_s = _cpu_s() - self._cpu_s, time.perf_counter() - self._wall_s
+        return Sample(cpu_s=cpu_s, wall_s=wall_s, peak_bytes=_status_bytes("VmHWM") - self._idle_bytes)
+
+
+async def run(client_name: str, workload_name: str, site: Site) -> Sample:
+    """What the workload costs this process."""
+    workload = WORKLOADS[workload_name]
+    meter = Meter()
+    async with CLIENTS[client_name](site.endpoint) as client:
+        if not workload.is_cold:
+            await client.get("small/0")
+            await client.put("first", SMALL)
+            meter = Meter()
         returned = await workload.run(client, site)
-        cpu, wall = _cpu_s() - cpu, time.perf_counter() - wall
-        peak = _status_bytes("VmHWM") - idle
+        sample = meter.read()
     done, amount = workload.done(site, returned), workload.amount(site.sizes)
     if done != amount:
         raise SystemExit(f"{client_name} did {done} of {amount} at {workload_name}")
-    return Sample(cpu_s=cpu, wall_s=wall, peak_bytes=peak)
+    return sample
 
 
 def _cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
-
-
-def _forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew from what there is now: proc(5)
 
 
 def _status_bytes(name: str) -> int:

@@ -222,5 +222,6 @@ def _page(page: int, *, is_last: bool) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
         f"<Name>{BUCKET}</Name><Prefix></Prefix><KeyCount>{KEYS_PER_PAGE}</KeyCount><MaxKeys>{KEYS_PER_PAGE}</MaxKeys>"
+        "<EncodingType>url</EncodingType>"
         f"<IsTruncated>{'false' if is_last else 'true'}</IsTruncated>{more}{items}</ListBucketResult>"
     )

@@ -29,6 +29,7 @@ class Workload:
         done: How much was done, from what ``run`` returned and what lies on the server.
         amount: How much is to be done.
         unit: What one is called where the table tells the cost of one; empty for the cost of all.
+        is_cold: Whether it begins before the client is imported and opened.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Workload:
     done: Callable[[Site, int], int]
     amount: Callable[[Sizes], int]
     unit: str = ""
+    is_cold: bool = False
 
 
 async def upload_path(client: Client, site: Site) -> int:
@@ -75,6 +77,10 @@ async def put_small(client: Client, site: Site) -> int:
 
     await _at_once(put, site.sizes.requests)
     return 0
+
+
+async def get_first(client: Client, _: Site) -> int:
+    return await client.get("small/0") // len(SMALL)
 
 
 async def list_all(client: Client, _: Site) -> int:
@@ -134,6 +140,13 @@ WORKLOADS = {
         done=_returned,
         amount=lambda sizes: sizes.keys,
         unit="key",
+    ),
+    "start": Workload(
+        title="import, open, {} GET",
+        run=get_first,
+        done=_returned,
+        amount=lambda _: 1,
+        is_cold=True,
     ),
 }
 

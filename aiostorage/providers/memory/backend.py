@@ -50,7 +50,7 @@ class _Object:
 class _Pending:
     upload: Upload
     options: WriteOptions
-    parts: dict[int, tuple[Part, bytes]] = field(default_factory=dict[int, "tuple[Part, bytes]"])
+    parts: dict[int, tuple[Part, bytes]] = field(default_factory=dict[int, tuple[Part, bytes]])
 
 
 @dataclass(slots=True)

@@ -197,6 +197,8 @@ def unexpected(request: Request, response: Response, message: str) -> Unexpected
 
 def meaning(code: str | None, status: int, operation: str) -> Meaning:
     """Class and retryability of an error, by its code, else by the status of the answer."""
+    if code == "NoSuchKey" and _NOT_FOUND.get(operation) is UploadNotFoundError and operation != "copy_part":
+        return UploadNotFoundError, False  # Swift calls an upload that is gone so
     if code is not None and code in _BY_CODE:
         return _BY_CODE[code]
     if status in _BY_STATUS:

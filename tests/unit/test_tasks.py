@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import anyio
+import pytest
+
+from aiostorage._tasks import clean_up, in_thread, run_to_end, task_group
+
+pytestmark = pytest.mark.anyio
+
+
+class Work:
+    """Something that takes until it is let go on, and notes what became of it."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.began = asyncio.Event()
+        self.ended = False
+
+    async def __call__(self) -> str:
+        self.began.set()
+        await self.gate.wait()
+        self.ended = True
+        return "result"
+
+
+async def test_a_group_raises_the_first_error_itself() -> None:
+    async def fail() -> None:
+        raise KeyError("first")
+
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(KeyError) as caught:
+        async with task_group() as group:
+            group.create_task(wait())
+            group.create_task(fail())
+    assert caught.value.args == ("first",)
+
+
+async def test_work_runs_to_its_end_when_its_task_is_cancelled() -> None:
+    work, undone = Work(), []
+
+    async def undo(result: str) -> None:
+        undone.append(result)
+
+    task = asyncio.create_task(run_to_end(work(), undo=undo))
+    await work.began.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    work.gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert work.ended
+    assert undone == ["result"]
+
+
+async def test_work_runs_to_its_end_in_a_cancelled_anyio_scope() -> None:
+    work = Work()
+    with anyio.CancelScope() as scope:
+        asyncio.get_running_loop().call_soon(scope.cancel)
+        asyncio.get_running_loop().call_later(0.01, work.gate.set)
+        await run_to_end(work())
+    assert scope.cancelled_caught
+    assert work.ended
+
+
+async def test_work_runs_to_its_end_in_a_timeout() -> None:
+    work = Work()
+    asyncio.get_running_loop().call_later(0.02, work.gate.set)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await run_to_end(work())
+    assert work.ended
+
+
+async def test_grace_is_not_endless() -> None:
+    work = Work()
+    task = asyncio.create_task(run_to_end(work(), grace_s=0.01))
+    await work.began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not work.ended
+
+
+async def test_the_error_of_the_work_comes_out() -> None:
+    async def fail() -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        await run_to_end(fail())
+    assert isinstance(await clean_up(fail()), KeyError)
+
+
+async def test_a_thread_is_waited_for() -> None:
+    started, go_on, ended = asyncio.Event(), threading.Event(), []
+    loop = asyncio.get_running_loop()
+
+    def block() -> None:
+        loop.call_soon_threadsafe(started.set)
+        go_on.wait(10)
+        ended.append(True)
+
+    task = asyncio.create_task(in_thread(block))
+    await started.wait()
+    task.cancel()
+    await asyncio.sleep(0.01)
+    assert not task.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiostorage import AlreadyExistsError, InvalidNameError, safe_join
+from aiostorage._transfer.paths import FileWriter
+
+
+@pytest.mark.parametrize("key", ["a", "a/b.txt", "2026/cat.jpg", "...", "a b", "ü/é", "-rf", "C:x"])
+def test_ordinary_keys_become_paths(tmp_path: Path, key: str) -> None:
+    assert safe_join(tmp_path, key) == tmp_path.resolve() / key
+
+
+@pytest.mark.parametrize(
+    "key", ["", "/", "/etc/passwd", "..", "../x", "a/../../x", "a/..", ".", "./a", "a//b", "a/", "a\0b", "//host/share"]
+)
+def test_keys_that_leave_the_folder_or_name_no_file_are_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(InvalidNameError):
+        safe_join(tmp_path, key)
+
+
+@given(key=st.text(alphabet=st.sampled_from("./\\a\0:~ "), max_size=12))
+def test_no_key_leaves_the_folder(key: str) -> None:
+    folder = Path("/some/folder")
+    try:
+        path = safe_join(folder, key)
+    except InvalidNameError:
+        return
+    assert Path(os.path.normpath(path)) == path
+    assert path.is_relative_to(folder.resolve())
+    assert path != folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the right to make symbolic links")
+def test_a_symbolic_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    inside.mkdir()
+    outside.mkdir()
+    (inside / "link").symlink_to(outside)
+    with pytest.raises(InvalidNameError, match="symbolic link"):
+        safe_join(inside, "link/file")
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    file = FileWriter(target, overwrite=True)
+    file.write_at(3, [b"lo", memoryview(b" there")])
+    file.write_at(0, [b"hel"])
+    assert target.read_bytes() == b"old"
+    file.publish(fsync=True)
+    file.discard()
+    assert target.read_bytes() == b"hello there"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_discarded_file_leaves_nothing(tmp_path: Path) -> None:
+    file = FileWriter(tmp_path / "file", overwrite=True)
+    file.write_at(0, [b"x"])
+    file.discard()
+    file.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_appeared_meanwhile_is_not_overwritten_unless_it_may_be(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    file = FileWriter(target, overwrite=False)
+    target.write_bytes(b"theirs")
+    with pytest.raises(AlreadyExistsError):
+        file.publish(fsync=False)
+    file.discard()
+    with pytest.raises(AlreadyExistsError):
+        FileWriter(target, overwrite=False)
+    assert target.read_bytes() == b"theirs"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_long_name_still_has_room_for_a_temporary_one(tmp_path: Path) -> None:
+    target = tmp_path / ("x" * 255)
+    file = FileWriter(target, overwrite=True)
+    file.publish(fsync=False)
+    assert target.exists()
