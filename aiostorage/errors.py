@@ -76,17 +76,17 @@ class StorageError(Exception):
 
     def __init__(self, message: str, **details: Unpack[ErrorDetails]) -> None:
         super().__init__(message)
-        self.message = message
-        self.provider = details.get("provider")
-        self.operation = details.get("operation")
-        self.container = details.get("container")
-        self.key = details.get("key")
-        self.status = details.get("status")
-        self.code = details.get("code")
-        self.request_id = details.get("request_id")
-        self.attempts = details.get("attempts", 1)
-        self.retryable = details.get("retryable", False)
-        self.retry_after_s = details.get("retry_after_s")
+        self.message: str = message
+        self.provider: str | None = details.get("provider")
+        self.operation: str | None = details.get("operation")
+        self.container: str | None = details.get("container")
+        self.key: str | None = details.get("key")
+        self.status: int | None = details.get("status")
+        self.code: str | None = details.get("code")
+        self.request_id: str | None = details.get("request_id")
+        self.attempts: int = details.get("attempts", 1)
+        self.retryable: bool = details.get("retryable", False)
+        self.retry_after_s: float | None = details.get("retry_after_s")
 
     def details(self) -> ErrorDetails:
         """Everything but the message, ready to build another error from."""

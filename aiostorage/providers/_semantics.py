@@ -119,14 +119,14 @@ def crc32_hash(value: int) -> ObjectHash:
 
 
 def describe(
-    key: str, options: WriteOptions, *, size: int, etag: str, crc32: int, last_modified: datetime
+    key: str, options: WriteOptions, *, size: int, etag: str, crc32: int | None, last_modified: datetime | None
 ) -> ObjectInfo:
     """What is known of an object that was stored with these options."""
     return ObjectInfo(
         key=key,
         size=size,
         etag=etag,
-        object_hash=crc32_hash(crc32),
+        object_hash=None if crc32 is None else crc32_hash(crc32),
         last_modified=last_modified,
         content_type=options.content_type,
         cache_control=options.cache_control,

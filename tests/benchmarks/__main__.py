@@ -39,8 +39,10 @@ NOTES = """
 - All speak plain HTTP, path style, to nginx on this machine. Parts are of 8 MiB, 8 at once, where a client lets us say
   so. aiobotocore has no upload by parts of its own: it gets the sliding window a user would write, as does aiohttp.
 - aiostorage, obstore and aiobotocore sign the payload (SHA-256), their default over plain HTTP; aiobotocore adds a
-  CRC-32, and "aiostorage-generic" (a client to ask for, with a service of unknown make) an MD5. aiohttp signs and checks nothing: it is the floor for a client in Python. The ETag of a small object is its
-  MD5, as on S3, for whoever wants to check it; that of the large one is not, as if it had been uploaded in parts.
+  CRC-32, and aiostorage an MD5 when it does not know the service ("aiostorage-generic" shows that; the others take the
+  server for Amazon's). aiohttp signs and checks nothing: it is the floor for a client in Python.
+- The ETag of a small object is its MD5, as on S3, for whoever wants to check it; that of the large one is not, as if it
+  had been uploaded in parts.
 - "import" is what is needed to open a client, beyond asyncio, without opening it. Some import and read more later, so
   there is also the time from before the import to the first answer.
 """

@@ -6,6 +6,7 @@ file after a cancellation that came while a thread was opening it.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _PAST_ODD_FILES = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 """Opening neither follows a link nor waits for somebody at the other end of a pipe."""
+
+
+ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What the system says of a path where nothing is, or where links lead in circles."""
 
 
 def without_links(path: str, flags: int) -> int:
@@ -52,8 +57,10 @@ class InputFile:
         self.close()
         try:
             self._file = open(path, "rb", buffering=0, opener=without_links)  # noqa: SIM115 - see the class
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+        except OSError as error:
+            if error.errno in ABSENT or isinstance(error, IsADirectoryError):
+                return None
+            raise
         status = os.fstat(self._file.fileno())
         return status if stat.S_ISREG(status.st_mode) else None
 
@@ -94,7 +101,7 @@ class OutputFile:
     """A file that is written, from a position on and in order.
 
     Attributes:
-        path: Where it is, as long as it is not published.
+        path: Where it was opened.
         size: Bytes that were written.
         crc32: Their CRC-32.
     """
@@ -107,7 +114,7 @@ class OutputFile:
         self._is_temporary = False
 
     def create(self, path: str) -> None:
-        """Begin a new file, which is removed again unless it is published."""
+        """Begin a new file, which is removed again unless it is moved away or kept."""
         self._file = open(path, "xb", buffering=0, opener=without_links)  # noqa: SIM115 - see the class
         self.path, self._is_temporary = path, True
 
@@ -135,14 +142,14 @@ class OutputFile:
         """Give the file a time of modification later than ``after_ns``, and say what it is now."""
         wanted, step = max(time.time_ns(), after_ns + 1), 1
         while True:
-            os.utime(self.path, ns=(wanted, wanted), follow_symlinks=False)
+            os.utime(self.path, ns=(wanted, wanted))
             status = os.lstat(self.path)
             if status.st_mtime_ns > after_ns:
                 return status
             step *= 10  # the file system counts in larger steps
             wanted = after_ns + step
 
-    def publish(self, path: str) -> None:
+    def move_to(self, path: str) -> None:
         """Give the file its place, in the stead of what is there."""
         self._close()
         os.replace(self.path, path)
@@ -154,7 +161,7 @@ class OutputFile:
         self._is_temporary = False
 
     def discard(self) -> None:
-        """Close the file, and remove it if it was created and not published. Twice is fine."""
+        """Close the file, and remove it if it was created and neither moved nor kept. Twice is fine."""
         self._close()
         if self._is_temporary:
             self._is_temporary = False

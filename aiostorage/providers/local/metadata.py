@@ -136,6 +136,13 @@ def text(document: object) -> str:
     return document
 
 
+def number(document: object) -> float:
+    """A JSON number; or ``TypeError``."""
+    if not isinstance(document, int | float):
+        raise TypeError("not a JSON number")
+    return document
+
+
 def integer(document: object) -> int:
     """A JSON integer; or ``TypeError``."""
     if not isinstance(document, int):

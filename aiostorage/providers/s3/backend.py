@@ -12,6 +12,7 @@ from aiostorage import checksums
 from aiostorage._http.client import HTTPClient
 from aiostorage._http.credentials import CredentialCache, utc_now
 from aiostorage.errors import (
+    AlreadyExistsError,
     AuthenticationError,
     InvalidArgumentError,
     ObjectNotFoundError,
@@ -100,8 +101,12 @@ class S3Backend:
     # Containers
 
     async def create_container(self, container: str) -> ContainerInfo:
-        """Make a container. Some services, and Amazon's oldest region, accept one of ours again."""
+        """Make a container. Where a service would accept one of ours again it is asked first whether it has it."""
         site = await self._ready(container)
+        if site.vendor.recreates_containers and await self._has_container(container):
+            raise AlreadyExistsError(
+                "the container exists", provider=self.name, operation="create_container", container=container
+            )
         response = await self._http.send(requests.create_container(site, container))
         return responses.container_info(container, response.headers)
 
@@ -192,6 +197,7 @@ class S3Backend:
         site = await self._ready(container, key)
         self.check_name(source.container, source.key)
         if options is not None:
+            self._require(site.vendor.replaces_metadata, "copy_object", "a copy with other metadata")
             self._check_writing("copy_object", options, also=site.vendor.conditional_copy)
         request = requests.copy_object(site, source, container, key, options)
         return responses.copy_object(request, await self._http.send(request), options, site.vendor)
@@ -254,7 +260,7 @@ class S3Backend:
         """One page of unfinished uploads."""
         site = await self._ready(container)
         request = requests.list_uploads(site, container, prefix=prefix, token=token)
-        return responses.list_uploads(request, await self._http.send(request))
+        return responses.list_uploads(request, await self._http.send(request), site.vendor)
 
     async def list_parts(self, upload: Upload, *, token: str | None) -> Page[Part]:
         """One page of the parts of an upload."""
@@ -333,6 +339,13 @@ class S3Backend:
         is_same_etag = info.etag is not None and info.etag == values.multipart_etag(parts)
         is_same_hash = crc32 is not None and info.object_hash == values.crc32_hash(crc32)
         return info if is_same_etag or is_same_hash else None
+
+    async def _has_container(self, container: str) -> bool:
+        try:
+            await self.head_container(container)
+        except StorageError:  # also where it belongs to others; what is wrong the next request will tell
+            return False
+        return True
 
     async def _delete_singly(
         self, container: str, refs: Sequence[ObjectRef], known: Mapping[ObjectRef, DeleteOutcome]

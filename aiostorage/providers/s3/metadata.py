@@ -45,9 +45,13 @@ def to_headers(metadata: Mapping[str, str]) -> dict[str, str]:
     return headers
 
 
-def from_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The metadata among the headers of a response."""
-    return {name[len(PREFIX) :]: decode(value) for name, value in headers.items() if name.startswith(PREFIX)}
+def from_headers(headers: Mapping[str, str], *, without: frozenset[str]) -> dict[str, str]:
+    """The metadata among the headers of a response, but for some names."""
+    return {
+        short: decode(value)
+        for name, value in headers.items()
+        if name.startswith(PREFIX) and (short := name[len(PREFIX) :]) not in without
+    }
 
 
 def _encode(value: str) -> str:

@@ -52,4 +52,7 @@ def _fault(key: str, vendor: Vendor) -> str | None:
         return f"1 to {MAX_KEY_BYTES} bytes of UTF-8"
     if vendor.forbidden_key is not None and vendor.forbidden_key.search(key):
         return f"{vendor.name} keeps keys as paths of files"
+    longest = vendor.max_segment_bytes
+    if longest is not None and size > longest and any(len(part.encode()) > longest for part in key.split("/")):
+        return f"more than {longest} bytes between slashes"
     return None

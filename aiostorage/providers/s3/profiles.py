@@ -44,6 +44,7 @@ class Vendor:
         addressing: Whether the container is in the path or in the host name.
         strict_container_names: Names follow Amazon's rules; otherwise anything that fits a path segment goes.
         forbidden_key: Keys in which this is found cannot be held.
+        max_segment_bytes: The longest piece of a key between slashes, where keys are paths of files.
         etag_is_md5: Whether an ETag of 32 digits is the MD5 of the content: ``always``, only where the
             headers of the object deny encryption (a listing cannot tell), or ``never``.
         upload_digest: What goes with a body so that the service checks it.
@@ -52,9 +53,12 @@ class Vendor:
         list_version: Which of the two list operations to use. A service that answers the second as if it
             were the first is noticed; see ``responses.list_objects``.
         url_encoded_lists: Keys in listings are percent-encoded when asked for, so that XML can carry them all.
+            Not asked of strangers: one that only says so would have us delete other objects than were listed.
+        tells_encoding: ListMultipartUploads says whether its keys are encoded; otherwise they are.
         bulk_delete: There is a DeleteObjects operation.
         paged_containers: ListBuckets comes in pages and takes a prefix.
         location_constraint: CreateBucket wants to be told the region.
+        recreates_containers: CreateBucket may succeed, and reset what was configured, where the container is there.
         versioning: Versions can be listed, read and deleted.
         create_if_absent: ``If-None-Match: *`` on PutObject is obeyed, and atomic.
         write_if_match: ``If-Match`` on PutObject is obeyed, and atomic.
@@ -62,6 +66,8 @@ class Vendor:
         conditional_copy: The same two are obeyed on CopyObject.
         read_conditions: ``If-Match`` and ``If-None-Match`` on GetObject are obeyed.
         copy_part: There is an UploadPartCopy operation.
+        replaces_metadata: A copy can be given other metadata than its source has.
+        own_metadata: Names of metadata that the service adds to that of the user.
         limits: The numbers.
     """
 
@@ -70,15 +76,18 @@ class Vendor:
     addressing: Literal["path", "virtual"] = "path"
     strict_container_names: bool = False
     forbidden_key: re.Pattern[str] | None = None
+    max_segment_bytes: int | None = None
     etag_is_md5: Literal["always", "unencrypted", "never"] = "never"
     upload_digest: Literal["md5", "crc32"] | None = "md5"
     verifies_signed_payload: bool = False
     returns_checksums: bool = False
     list_version: Literal[1, 2] = 2
     url_encoded_lists: bool = False
+    tells_encoding: bool = True
     bulk_delete: bool = True
     paged_containers: bool = False
     location_constraint: bool = False
+    recreates_containers: bool = True
     versioning: bool = False
     create_if_absent: bool = False
     write_if_match: bool = False
@@ -86,6 +95,8 @@ class Vendor:
     conditional_copy: bool = False
     read_conditions: bool = False
     copy_part: bool = False
+    replaces_metadata: bool = True
+    own_metadata: frozenset[str] = frozenset()
     limits: Limits = LIMITS
 
     @property
@@ -129,6 +140,8 @@ CEPH = Vendor(
     name="ceph",
     etag_is_md5="unencrypted",
     verifies_signed_payload=True,
+    url_encoded_lists=True,
+    tells_encoding=False,
     versioning=True,
     create_if_absent=True,
     read_conditions=True,
@@ -142,23 +155,30 @@ SWIFT = Vendor(
     etag_is_md5="always",
     verifies_signed_payload=True,
     url_encoded_lists=True,
+    recreates_containers=False,
     versioning=True,
     read_conditions=True,
     copy_part=True,
 )
 
-# `rclone serve s3`: keys are paths of files; a signed SHA-256 and all conditions but If-None-Match on GET are
-# ignored; UploadPartCopy answers 200 and does nothing (all seen on 1.75).
+# `rclone serve s3`: keys are paths of files, and control characters in them become others; a signed SHA-256 and
+# all conditions but If-None-Match on GET are ignored; UploadPartCopy answers 200 and does nothing; a copy keeps
+# the metadata of its source beside what it is given; modification times are metadata (all seen on 1.75).
 RCLONE = Vendor(
     name="rclone",
-    forbidden_key=re.compile(r"(?:\A|/)\.{0,2}(?:/|\Z)"),
+    forbidden_key=re.compile(r"(?:\A|/)\.{0,2}(?:/|\Z)|[\x00-\x1f\x7f]"),
+    max_segment_bytes=255,
     etag_is_md5="always",
+    recreates_containers=False,
+    replaces_metadata=False,
+    own_metadata=frozenset({"mtime"}),
 )
 
 # Source: https://min.io/docs/minio/linux/operations/concepts/thresholds.html
 MINIO = Vendor(
     name="minio",
     forbidden_key=re.compile(r"(?:\A|/)\.{1,2}(?:/|\Z)|\A/|//"),
+    max_segment_bytes=255,
     etag_is_md5="unencrypted",
     verifies_signed_payload=True,
     url_encoded_lists=True,

@@ -101,7 +101,7 @@ def _read(key: str, headers: Mapping[str, str], vendor: Vendor, *, size: int | N
         content_disposition=headers.get("content-disposition"),
         content_encoding=headers.get("content-encoding"),
         content_language=headers.get("content-language"),
-        metadata=from_headers(headers) or EMPTY,
+        metadata=from_headers(headers, without=vendor.own_metadata) or EMPTY,
         storage_class=headers.get("x-amz-storage-class"),
         version_id=headers.get("x-amz-version-id"),
         extra=etag_extra(raw_etag),
@@ -207,15 +207,16 @@ def list_objects(request: Request, response: Response, query: ListQuery, vendor:
                 items.append(_listed(name, last_key, record, vendor))
         token = None
         if fields.get("IsTruncated", "").lower() == "true":
+            last = max(last_key, last_prefix)
             if query.versions:
-                token = make_token("versions", text(fields["NextKeyMarker"]), fields.get("NextVersionIdMarker"))
+                key = _marker(fields["NextKeyMarker"], last, text)
+                token = make_token("versions", key, fields.get("NextVersionIdMarker"))
             elif fields.get("NextContinuationToken"):
                 token = make_token("pages", fields["NextContinuationToken"])
-            else:
-                marker = text(fields.get("NextMarker", "")) or max(last_key, last_prefix)
-                if not marker:
-                    raise errors.unexpected(request, response, "a listing that is cut off and does not say where")
+            elif marker := _marker(fields.get("NextMarker", ""), last, text):
                 token = make_token("keys", marker)
+            else:
+                raise errors.unexpected(request, response, "a listing that is cut off and does not say where")
     if query.delimiter or query.versions:
         items.sort(key=_name)
     return Page(items=items, next_token=token)
@@ -297,7 +298,8 @@ def _delete_error(
 
 def create_upload(request: Request, response: Response) -> Upload:
     """The upload that has begun."""
-    upload_id = _document(request, response, "InitiateMultipartUploadResult").fields.get("UploadId")
+    document = _document(request, response, "InitiateMultipartUploadResult", "InitiateMultipartUpload")  # rclone's
+    upload_id = document.fields.get("UploadId")
     if not upload_id:
         raise errors.unexpected(request, response, "an upload without an id")
     return Upload(container=request.container or "", key=request.key or "", upload_id=upload_id)
@@ -343,10 +345,10 @@ def complete_upload(
     )
 
 
-def list_uploads(request: Request, response: Response) -> Page[Upload]:
+def list_uploads(request: Request, response: Response, vendor: Vendor) -> Page[Upload]:
     """The uploads of a page."""
     document = _document(request, response, "ListMultipartUploadsResult")
-    text = _decoder(document.fields)
+    text = _decoder(document.fields) if vendor.tells_encoding else _unquote
     with _well_formed(request, response):
         items = [
             Upload(
@@ -360,8 +362,8 @@ def list_uploads(request: Request, response: Response) -> Page[Upload]:
         ]
         token = None
         if document.fields.get("IsTruncated", "").lower() == "true":
-            next_key = text(document.fields["NextKeyMarker"])
-            token = make_token("uploads", next_key, document.fields.get("NextUploadIdMarker"))
+            key = _marker(document.fields["NextKeyMarker"], items[-1].key if items else "", text)
+            token = make_token("uploads", key, document.fields.get("NextUploadIdMarker"))
     return Page(items=items, next_token=token)
 
 
@@ -416,13 +418,13 @@ def _written(
 # Documents
 
 
-def _document(request: Request, response: Response, root: str, *, wrapper: str | None = None) -> Document:
+def _document(request: Request, response: Response, *roots: str, wrapper: str | None = None) -> Document:
     try:
         document = parse(response.body, wrapper=wrapper)
     except MalformedXMLError as error:
-        raise errors.unexpected(request, response, f"the answer is not the XML document {root}: {error}") from None
-    if document.root != root:
-        raise errors.unexpected(request, response, f"the answer is not the XML document {root}")
+        raise errors.unexpected(request, response, f"the answer is not the XML document {roots[0]}: {error}") from None
+    if document.root not in roots:
+        raise errors.unexpected(request, response, f"the answer is not the XML document {roots[0]}")
     return document
 
 
@@ -440,6 +442,15 @@ def _well_formed(request: Request, response: Response) -> Generator[None]:
 def _decoder(fields: Record) -> Callable[[str], str]:
     """How keys in a listing are read: services that encode them when asked to say that they did."""
     return _unquote if fields.get("EncodingType") == "url" else str
+
+
+def _marker(raw: str, last: str, text: Callable[[str], str]) -> str:
+    """Where the next page begins: nearly always after the last item of this one.
+
+    Services encode the marker or leave it as it is, whatever they do to keys (Ceph and Swift differ
+    even between operations). What equals the last item unencoded is not encoded.
+    """
+    return last if raw in {"", last} else text(raw)
 
 
 def _unquote(text: str) -> str:

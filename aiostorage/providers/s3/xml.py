@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from xml.parsers import expat
 from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_BYTES = 32 * 1024 * 1024
 """No answer of S3 is nearly as long: a page holds 1000 keys of 1024 bytes."""
@@ -19,6 +22,10 @@ MAX_DEPTH = 16
 
 Record: TypeAlias = dict[str, str]
 
+# The last 256 code points for private use, and how UTF-8 begins the first 64 of them.
+_FIRST_STAND_IN = 0x10FF00
+_STAND_INS = b"\xf4\x8f\xbc"
+_CONTROL = re.compile(rb"&#(?:x0*([0-9A-Fa-f]{1,2})|0*([0-9]{1,2}));|[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -54,6 +61,21 @@ def parse(body: bytes, *, wrapper: str | None = None) -> Document:
     """
     if len(body) > MAX_BYTES:
         raise MalformedXMLError("too long")
+    try:
+        return _parse(body.lstrip(), wrapper, {})
+    except expat.ExpatError as error:
+        message = expat.errors.messages[error.code]
+    # Keys may hold control characters, XML may not. Services send them all the same, so they get stand-ins.
+    replaced = _CONTROL.sub(_stand_in, body.lstrip())
+    if replaced == body.lstrip() or _STAND_INS in body:
+        raise MalformedXMLError(message)
+    try:
+        return _parse(replaced, wrapper, {_FIRST_STAND_IN + code: code for code in range(32)})
+    except expat.ExpatError as error:
+        raise MalformedXMLError(expat.errors.messages[error.code]) from None
+
+
+def _parse(body: bytes, wrapper: str | None, translation: Mapping[int, int]) -> Document:
     root, text = "", ""
     fields: Record = {}
     records: list[tuple[str, Record]] = []
@@ -89,7 +111,7 @@ def parse(body: bytes, *, wrapper: str | None = None) -> Document:
 
     def data(more: str) -> None:
         nonlocal text
-        text += more
+        text += more.translate(translation) if translation else more
 
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
@@ -97,15 +119,22 @@ def parse(body: bytes, *, wrapper: str | None = None) -> Document:
     parser.EndElementHandler = end
     parser.CharacterDataHandler = data
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    try:
-        parser.Parse(body.lstrip(), True)
-    except expat.ExpatError as error:
-        raise MalformedXMLError(expat.errors.messages[error.code]) from None
+    parser.Parse(body, True)
     return Document(root, fields, records)
 
 
 def _local(name: str) -> str:
     return name.rpartition(":")[2] if ":" in name else name
+
+
+def _stand_in(match: re.Match[bytes]) -> bytes:
+    if match[1]:
+        code = int(match[1], 16)
+    elif match[2]:
+        code = int(match[2])
+    else:
+        code = match[0][0]
+    return match[0] if code >= 32 or code in b"\t\n\r" else chr(_FIRST_STAND_IN + code).encode()
 
 
 def _refuse_doctype(*_: object) -> None:
