@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 READ_BYTES = 1024 * 1024
 """How much is asked of a file-like source at once."""
 
+_MAX_BATCH = 256
+
 _MAX_READ_BYTES = 1 << 30  # Linux gives at most 2 GiB - 4 KiB for one read(2)
 
 T = TypeVar("T")
@@ -139,10 +141,10 @@ class StreamBody:
         first, self._rest = self._rest, b""
         filled = bytearray(first)
         while len(filled) < size:
-            chunk = await anext(self._chunks, None)
-            if chunk is None:
+            try:
+                view = _bytes_of(await anext(self._chunks))
+            except StopAsyncIteration:
                 break
-            view = _bytes_of(chunk)
             if not filled and len(view) >= size:
                 self._rest = view[size:]
                 return view[:size]
@@ -238,10 +240,23 @@ def _open_iterator(iterator: Iterator[Buffer], size: int | None) -> StreamBody:
                 await asyncio.to_thread(iterator.close)
 
     async def chunks() -> AsyncIterator[Buffer]:
-        while (chunk := await asyncio.to_thread(next, iterator, None)) is not None:
-            yield chunk
+        while batch := await asyncio.to_thread(_take, iterator):
+            for chunk in batch:
+                yield chunk
 
     return StreamBody(chunks(), size=size, on_close=close)
+
+
+def _take(iterator: Iterator[Buffer]) -> list[Buffer]:
+    """The next chunks, as many as are worth a trip to a thread; none at the end. Blocks."""
+    batch: list[Buffer] = []
+    size = 0
+    for chunk in iterator:
+        batch.append(chunk)
+        size += len(_bytes_of(chunk))
+        if size >= READ_BYTES or len(batch) == _MAX_BATCH:
+            break
+    return batch
 
 
 async def _read_chunks(read: Callable[[int], bytes | Awaitable[bytes]]) -> AsyncIterator[Buffer]:

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from aiostorage.errors import InvalidNameError, PermissionDeniedError, StorageError
+from aiostorage.providers import _semantics as rules
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+PROVIDER = "local"
 
 _KINDS: dict[int | None, type[StorageError]] = {
     errno.EACCES: PermissionDeniedError,
@@ -15,7 +23,15 @@ _KINDS: dict[int | None, type[StorageError]] = {
 }
 
 
-def from_os(error: OSError) -> StorageError:
-    """The same error, without the path, which the caller did not name."""
-    kind = _KINDS.get(error.errno, StorageError)
-    return kind(error.strerror or type(error).__name__, code=errno.errorcode.get(error.errno or 0))
+@contextmanager
+def operation(name: str, container: str | None = None, key: str | None = None) -> Generator[None, None, None]:
+    """Check the names, and have every error that is raised within be ours and say what was being done."""
+    with rules.operation(PROVIDER, name, container, key):
+        try:
+            yield
+        except StorageError:  # some are OSErrors, too
+            raise
+        except OSError as error:
+            kind = _KINDS.get(error.errno, StorageError)
+            # Without the path, which the caller did not name.
+            raise kind(error.strerror or str(error), code=errno.errorcode.get(error.errno or 0)) from error

@@ -1,0 +1,1 @@
+"""The contract, one module for each theme."""

@@ -1,0 +1,128 @@
+"""What the tests of all themes share."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from aiostorage.models import EMPTY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+    from aiostorage.container import Container
+    from aiostorage.driver import Driver
+    from aiostorage.testing.witness import Witness
+
+SMALLEST_PART_BYTES = 64 * 1024
+
+
+class Deviation(StrEnum):
+    """What a provider does otherwise. It is declared with a reason, and then expected: a stale one fails."""
+
+    CREATES_AGAIN = "a container that is there can be created again"
+    COUNTS_NOTHING_YET = "deleting a container may find it not empty, and more than once, although it is"
+    NO_NESTED_KEYS = "an object cannot be named like the beginning of another up to a slash"
+    SLASH_ONLY = "no delimiter but the slash is obeyed"
+    LOOSE_ORDER = "listings are not in the order of UTF-8 bytes"
+    LOSES_HEADERS = "of the headers, only the content type is kept"
+    LOSES_CONTENT_TYPE = "the content type is not kept, but guessed from the name"
+    LOSES_METADATA = "user metadata is not kept"
+    EXTRA_METADATA = "objects have metadata that nobody gave them"
+    COPIES_KEEP_METADATA = "a copy keeps the metadata of its source, whatever it is given"
+    SHARED_LISTING_ETAG = "an object's etag in a listing is not the one that it has otherwise"
+    CONTENT_ETAG = "the etag depends on the content alone, so that writing the same again does not change it"
+    PLAIN_WITNESS = "without the driver, nobody sees or sets more than names and content"
+    UNSEEN_UPLOADS = "nobody but the driver can begin an upload by parts"
+    UNCONDITIONAL_PARTS = "writes by parts take no conditions"
+
+
+class ContractBase:
+    """The fixtures of all tests. What a driver's author gives is described in ``DriverContract``."""
+
+    pytestmark = pytest.mark.anyio
+
+    server: ClassVar[str] = ""
+    deviations: ClassVar[Mapping[Deviation, str]] = MappingProxyType({})
+    refused_keys: ClassVar[Mapping[str, str]] = EMPTY
+
+    _used: list[str]
+
+    @pytest.fixture(scope="session")
+    def anyio_backend(self) -> str:
+        """Asyncio: the package runs on nothing else."""
+        return "asyncio"
+
+    @pytest.fixture(autouse=True)
+    def _reported(self, request: pytest.FixtureRequest) -> Iterator[None]:
+        """Let whoever reads the reports know what was tested on which server, and what was let pass."""
+        theme = request.function.__qualname__.partition(".")[0].lower()
+        self._used = []
+        properties = request.node.user_properties
+        properties += [("contract-server", self.server or type(self).__name__), ("contract-theme", theme)]
+        properties.append(("contract-deviations", self._used))
+        yield
+
+    @pytest.fixture
+    async def new_name(self, witness: Witness) -> AsyncIterator[Callable[[], str]]:
+        """Makes names of containers; whatever is made under them is removed at the end."""
+        names: list[str] = []
+
+        def make() -> str:
+            names.append(f"contract-{secrets.token_hex(8)}")
+            return names[-1]
+
+        yield make
+        for name in names:
+            await witness.remove_container(name)
+
+    @pytest.fixture
+    async def container(self, driver: Driver, witness: Witness, new_name: Callable[[], str]) -> Container:
+        """A handle on an empty container."""
+        name = new_name()
+        await witness.make_container(name)
+        return driver.container(name)
+
+    @pytest.fixture
+    def part_size(self, driver: Driver) -> int:
+        """A part as small as the provider allows, and not much smaller than is real."""
+        return max(SMALLEST_PART_BYTES, driver.capabilities.limits.min_part_size_bytes)
+
+    @pytest.fixture(autouse=True)
+    async def _no_task_left(self, driver: Driver) -> AsyncIterator[None]:
+        """Every task ends before the call that began it returns."""
+        before = asyncio.all_tasks()
+        yield
+        assert not await tasks_left(before)
+
+    def deviates(self, deviation: Deviation) -> bool:
+        """Whether the provider is declared to do this otherwise; asking is noted for the report."""
+        reason = self.deviations.get(deviation)
+        if reason is not None:
+            self._used.append(f"{deviation}: {reason}")
+        return reason is not None
+
+    def refuses_key(self, key: str) -> bool:
+        """Whether the provider is declared to be unable to hold an object of this name."""
+        for pattern, reason in self.refused_keys.items():
+            if re.search(pattern, key):
+                self._used.append(f"refuses keys like {key[:20]!r}: {reason}")
+                return True
+        return False
+
+
+async def tasks_left(before: set[asyncio.Task[object]]) -> set[asyncio.Task[object]]:
+    """The tasks that are there and were not ``before``, once those have had time that are about to end.
+
+    Leaving the loop over an asynchronous generator early ends the generator in a task of its own.
+    """
+    left = {task for task in asyncio.all_tasks() - before if "TestRunner." not in str(task.get_coro())}  # anyio's own
+    if left:
+        _, left = await asyncio.wait(left, timeout=1)
+    return left

@@ -1,0 +1,106 @@
+"""Sees the requests that a driver asks its backend to make, and acts when one begins or ends.
+
+It changes nothing about them: every request goes through to the provider.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from contextvars import ContextVar
+from functools import wraps
+from typing import TYPE_CHECKING, Self, TypeVar, cast
+
+import pytest
+
+from aiostorage.backend import Backend
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from types import TracebackType
+    from typing import TypeAlias
+
+    from aiostorage.driver import Driver
+
+    Action: TypeAlias = Callable[[], Awaitable[object] | object]
+
+T = TypeVar("T")
+
+REQUESTS = tuple(name for name, value in vars(Backend).items() if inspect.iscoroutinefunction(value))
+
+_is_inside: ContextVar[bool] = ContextVar("_is_inside", default=False)
+
+
+class Watch:
+    """The requests of a driver while the block runs, in the order in which they begin.
+
+    Attributes:
+        made: Their names, such as ``"put_object"``.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self.made: list[str] = []
+        self._backend = driver.backend
+        self._before: dict[tuple[str, int], Action] = {}
+        self._after: dict[tuple[str, int], Action] = {}
+        self._begun: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
+        self._patch = pytest.MonkeyPatch()
+
+    def __enter__(self) -> Self:
+        for name in REQUESTS:
+            # Every method of the protocol is a coroutine function of the backend's class.
+            method = cast("Callable[..., Awaitable[object]]", getattr(type(self._backend), name))
+            self._patch.setattr(type(self._backend), name, self._watched(name, method))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._patch.undo()
+
+    def before(self, request: str, action: Action, *, nth: int = 1) -> None:
+        """Act when the nth request of this name is about to be made."""
+        self._before[request, nth] = action
+
+    def after(self, request: str, action: Action, *, nth: int = 1) -> None:
+        """Act when the nth request of this name to be answered has been, and nobody knows the answer yet."""
+        self._after[request, nth] = action
+
+    def _watched(
+        self, name: str, method: Callable[..., Awaitable[object]]
+    ) -> Callable[..., Coroutine[None, None, object]]:
+        @wraps(method)
+        async def watched(backend: Backend, *args: object, **options: object) -> object:
+            if backend is not self._backend or _is_inside.get():  # a backend may call itself
+                return await method(backend, *args, **options)
+            self.made.append(name)
+            self._begun[name] += 1
+            token = _is_inside.set(True)
+            try:
+                await _do(self._before.get((name, self._begun[name])))
+                answer = await method(backend, *args, **options)
+                self._ended[name] += 1
+                await _do(self._after.get((name, self._ended[name])))
+            finally:
+                _is_inside.reset(token)
+            return answer
+
+        return watched
+
+
+async def _do(action: Action | None) -> None:
+    if action is not None:
+        done = action()
+        if inspect.isawaitable(done):
+            await done
+
+
+def at_once(work: Coroutine[object, None, T]) -> T:
+    """The result of a coroutine that must not wait for anything, and so cannot make a request."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        return cast("T", stop.value)  # what a coroutine returns comes as this
+    work.close()
+    raise AssertionError("it waited for something, though it could have known the answer at once")
