@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -91,6 +92,8 @@ class ScriptedServer:
         finally:
             self._open.discard(writer)
             writer.close()
+            with suppress(ConnectionError):  # asked for, or asyncio reports it as never retrieved
+                await writer.wait_closed()
 
     def _next(self, seen: Seen) -> Answer:
         if self._answer is not None:

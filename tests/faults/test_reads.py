@@ -116,7 +116,10 @@ async def test_a_server_that_ignores_ranges_is_never_spliced(how: str, tmp_path:
 
 
 async def test_a_range_of_an_object_comes_out_of_a_whole_one(tmp_path: Path) -> None:
-    async with ScriptedServer(answer=lambda _: Answer(headers={"ETag": '"e1"'}, body=CONTENT)) as server, driver(server) as storage:
+    async with (
+        ScriptedServer(answer=lambda _: Answer(headers={"ETag": '"e1"'}, body=CONTENT)) as server,
+        driver(server) as storage,
+    ):
         obj = storage.container("bucket").object("key")
         assert await obj.read(byte_range=(1000, 1300)) == CONTENT[1000:1300]
         assert await obj.read(byte_range=(-10, None)) == CONTENT[-10:]
@@ -129,7 +132,9 @@ async def test_a_range_of_an_object_comes_out_of_a_whole_one(tmp_path: Path) -> 
 async def test_an_object_that_is_replaced_while_it_is_read_is_an_error(how: str, tmp_path: Path) -> None:
     def answer(seen: Seen) -> Answer:
         is_first = len(server.seen) == 1
-        return honest(seen, keep=50_000, etag="e1" if is_first else "e2", content=CONTENT if is_first else CONTENT[::-1])
+        return honest(
+            seen, keep=50_000, etag="e1" if is_first else "e2", content=CONTENT if is_first else CONTENT[::-1]
+        )
 
     async with ScriptedServer(answer=answer) as server:
         with pytest.raises(ObjectChangedError):
@@ -218,20 +223,20 @@ async def test_a_large_download_asks_for_each_byte_once(tmp_path: Path) -> None:
 
 
 async def test_seeking_makes_no_more_requests_than_it_must() -> None:
-    async with ScriptedServer(answer=honest) as server, driver(server) as storage:
-        async with storage.container("bucket").object("key").as_file() as stream:
-            assert server.seen == []
-            assert await stream.read(10) == CONTENT[:10]
-            await stream.seek(5)
-            assert await stream.read(5) == CONTENT[5:10]
-            await stream.seek(1000, 1)
-            assert await stream.read(3) == CONTENT[1010:1013]
-            assert len(server.seen) == 1
-            await stream.seek(-3, 2)
-            assert await stream.read() == CONTENT[-3:]
-            assert stream.tell() == stream.size == len(CONTENT)
-            assert await stream.read() == b""
-            assert len(server.seen) == 2
-    assert server.open_connections == 0
-
-
+    async with (
+        ScriptedServer(answer=honest) as server,
+        driver(server) as storage,
+        storage.container("bucket").object("key").as_file() as stream,
+    ):
+        assert server.seen == []
+        assert await stream.read(10) == CONTENT[:10]
+        await stream.seek(5)
+        assert await stream.read(5) == CONTENT[5:10]
+        await stream.seek(1000, 1)
+        assert await stream.read(3) == CONTENT[1010:1013]
+        assert len(server.seen) == 1
+        await stream.seek(-3, 2)
+        assert await stream.read() == CONTENT[-3:]
+        assert stream.tell() == stream.size == len(CONTENT)
+        assert await stream.read() == b""
+        assert len(server.seen) == 2

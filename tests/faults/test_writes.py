@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -51,7 +52,9 @@ class Service:
 
     @staticmethod
     def query(seen: Seen) -> dict[str, str]:
-        return {name: values[0] for name, values in parse_qs(urlsplit(seen.target).query, keep_blank_values=True).items()}
+        return {
+            name: values[0] for name, values in parse_qs(urlsplit(seen.target).query, keep_blank_values=True).items()
+        }
 
     def step(self, seen: Seen) -> str:
         query = self.query(seen)
@@ -148,7 +151,11 @@ async def stream() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("step", ["create", "part", "complete"])
-@pytest.mark.parametrize("fault", [reset(), hang_up(), error(503, "SlowDown"), error(500, "InternalError")], ids=["reset", "hang up", "503", "500"])
+@pytest.mark.parametrize(
+    "fault",
+    [reset(), hang_up(), error(503, "SlowDown"), error(500, "InternalError")],
+    ids=["reset", "hang up", "503", "500"],
+)
 async def test_what_passes_over_is_tried_again(step: str, fault: Answer) -> None:
     service = Service()
     service.faults[step] = once(fault)
@@ -174,7 +181,9 @@ async def test_what_stays_aborts_the_upload(step: str, answer: Answer) -> None:
 
 async def test_an_error_inside_the_200_of_a_completion_is_an_error() -> None:
     service = Service()
-    service.faults["complete"] = lambda _: Answer(body=b"   \n<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>")
+    service.faults["complete"] = lambda _: Answer(
+        body=b"   \n<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"
+    )
     async with ScriptedServer(answer=service.answer) as server, driver(server) as storage:
         with pytest.raises(PermissionDeniedError):
             await storage.container("bucket").upload_object(stream(), "key")
@@ -224,7 +233,9 @@ async def test_a_lost_reply_of_a_completion_is_not_taken_for_somebody_elses_obje
 
 async def test_the_first_failure_stops_the_other_parts_and_the_source() -> None:
     service = Service()
-    service.faults["part"] = lambda seen: error(403, "AccessDenied") if "partNumber=1&" in seen.target + "&" else Answer(raw=b"", then="stall")
+    service.faults["part"] = lambda seen: (
+        error(403, "AccessDenied") if "partNumber=1&" in seen.target + "&" else Answer(raw=b"", then="stall")
+    )
     given = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -267,9 +278,16 @@ async def test_a_cancellation_while_the_upload_is_being_created_leaves_no_upload
     """The service has made the upload, and its answer is on the way: the caller goes, the id must not be lost."""
     service = Service()
     asked = asyncio.Event()
+    leave: Callable[[], object]
+
+    async def cancel_when(event: asyncio.Event) -> None:
+        await event.wait()
+        leave()
 
     class Slow(ScriptedServer):
-        async def _send(self, answer: Answer, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        async def _send(
+            self, answer: Answer, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> bool:
             if service.step(seen) == "create":
                 asked.set()
                 await asyncio.sleep(0.05)
@@ -277,31 +295,27 @@ async def test_a_cancellation_while_the_upload_is_being_created_leaves_no_upload
 
     async with Slow(answer=service.answer) as server, driver(server) as storage:
         container = storage.container("bucket")
+        cancelling = asyncio.create_task(cancel_when(asked))
         match how:
             case "task":
                 task = asyncio.create_task(container.upload_object(stream(), "key"))
-                await asked.wait()
-                task.cancel()
+                leave = task.cancel
                 with pytest.raises(asyncio.CancelledError):
                     await task
             case "timeout":
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(None) as timeout:
-                        asyncio.get_running_loop().create_task(_later(asked, lambda: timeout.reschedule(0)))
+                        leave = partial(timeout.reschedule, 0)
                         await container.upload_object(stream(), "key")
-            case "anyio":
+            case _:
                 with anyio.CancelScope() as scope:
-                    asyncio.get_running_loop().create_task(_later(asked, scope.cancel))
+                    leave = scope.cancel
                     await container.upload_object(stream(), "key")
                 assert scope.cancelled_caught
+        await cancelling
     assert service.uploads == {}
     assert service.objects == {}
     assert service.log[:2] == ["create", "abort"]
-
-
-async def _later(event: asyncio.Event, action: Callable[[], None]) -> None:
-    await event.wait()
-    action()
 
 
 async def test_a_source_that_fails_aborts_and_its_own_error_comes_out() -> None:

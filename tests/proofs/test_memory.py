@@ -73,9 +73,12 @@ async def upload(settings: dict[str, str], bucket: str, how: str, source: str) -
     import aiostorage
 
     async def blocks() -> AsyncIterator[bytes]:
-        with open(source, "rb") as file:  # noqa: ASYNC230 - the source under test is no part of the package
+        file = open(source, "rb")  # noqa: ASYNC230, SIM115 - a source of the test's own, read as plainly as can be
+        try:
             while block := file.read(len(BLOCK)):
                 yield block
+        finally:
+            file.close()
 
     driver = aiostorage.S3Driver(
         endpoint=settings["endpoint"],

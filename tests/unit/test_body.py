@@ -6,7 +6,7 @@ import io
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiofiles
 import pytest
@@ -153,14 +153,16 @@ async def test_pieces_are_exact_whatever_the_chunks(chunks: list[bytes], piece: 
     assert await content(await open_body(iter(chunks)), piece) == b"".join(chunks)
 
 
-@pytest.mark.parametrize("source", [iter(["text"]), iter([1]), iter([None, b"x"]), io.StringIO("text")])
-async def test_what_yields_no_bytes_is_refused(source: Source) -> None:
-    if isinstance(source, io.StringIO):
-        with pytest.raises(InvalidArgumentError, match="'rb'"):
-            await open_body(source)
-        return
+@pytest.mark.parametrize("items", [["text"], [1], [None, b"x"], [b"x", None, b"y"]])
+async def test_what_yields_no_bytes_is_refused(items: list[Any]) -> None:
     with pytest.raises(InvalidArgumentError):
-        await content(await open_body(source))
+        await content(await open_body(iter(items)))
+
+
+async def test_a_file_in_text_mode_is_refused() -> None:
+    text: Any = io.StringIO("text")
+    with pytest.raises(InvalidArgumentError, match="'rb'"):
+        await open_body(text)
 
 
 async def test_what_is_no_source_is_refused() -> None:

@@ -84,6 +84,11 @@ class InputFile:
         """The CRC-32 of some of the file, continued from that of what comes before."""
         return zlib.crc32(self.read(start, size), crc32)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to close."""
+        return self._file is not None
+
     def detach(self) -> FileIO:
         """The file itself, for somebody else to close."""
         assert self._file is not None
@@ -160,7 +165,12 @@ class OutputFile:
         self._close()
         self._is_temporary = False
 
-    def discard(self) -> None:
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to close or to remove."""
+        return self._file is not None or self._is_temporary
+
+    def close(self) -> None:
         """Close the file, and remove it if it was created and neither moved nor kept. Twice is fine."""
         self._close()
         if self._is_temporary:

@@ -14,7 +14,7 @@ import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiostorage.errors import ContainerNotEmptyError, ContainerNotFoundError, PermissionDeniedError
@@ -67,8 +67,9 @@ class InDoubt(Exception):  # noqa: N818 - no error, but a question
     file with one of the same size.
     """
 
-    def __init__(self, found: Found) -> None:
-        super().__init__(found.path)
+    def __init__(self, key: str, found: Found) -> None:
+        super().__init__(key)
+        self.key = key
         self.found = found
 
 
@@ -102,7 +103,7 @@ def etag(status: os.stat_result) -> str:
 def last_modified(status: os.stat_result) -> datetime | None:
     """The time of modification, unless it is one that no calendar has."""
     try:
-        return datetime.fromtimestamp(status.st_mtime, timezone.utc)
+        return datetime.fromtimestamp(status.st_mtime, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -149,7 +150,7 @@ class Folder:
         if self.path in self._prepared and os.path.isdir(self.state):
             return
         self.check_exists()
-        for path in (self.state, *(f"{self.state}/{name}" for name in ("metadata", "tmp", "uploads"))):
+        for path in (self.state, *(f"{self.state}/{name}" for name in ("metadata", "new", "uploads"))):
             with suppress(FileExistsError):
                 os.mkdir(path)
             _refuse_link(path)
@@ -164,9 +165,14 @@ class Folder:
         self.prepare()
         return exclusive(f"{self.state}/lock")
 
+    def create(self, file: OutputFile) -> None:
+        """Begin a file that may become an object."""
+        self.prepare()
+        file.create(self.temporary())
+
     def temporary(self) -> str:
         """The path of a new file in the making."""
-        return f"{self.state}/tmp/{secrets.token_hex(16)}"
+        return f"{self.state}/new/{secrets.token_hex(16)}"
 
     def destroy(self) -> None:
         """Remove the container, with its unfinished uploads.
@@ -233,7 +239,7 @@ class Folder:
                 continue  # replaced meanwhile, and its record with it
             candidates = [record for record in records if record.version.size == found.version.size]
             if candidates and (checked is None or checked.version != found.version):
-                raise InDoubt(found)
+                raise InDoubt(key, found)
             for record in candidates:
                 if checked is not None and record.crc32 == checked.crc32:
                     return Sight(key=key, status=found.status, options=record.options, crc32=record.crc32)
@@ -367,7 +373,7 @@ class Folder:
 
     def _sweep(self) -> None:
         stale = time.time_ns() - _STALE_NS
-        with os.scandir(f"{self.state}/tmp") as entries:
+        with os.scandir(f"{self.state}/new") as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
                     if entry.stat(follow_symlinks=False).st_mtime_ns < stale:

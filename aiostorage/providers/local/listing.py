@@ -110,7 +110,8 @@ class Walk:
         """Whether the folders that were read are as they were."""
         try:
             return all(
-                level.is_settled and all(_read_version(seen.path) == seen for seen in level.seen) for level in self._levels
+                level.is_settled and all(_read_version(seen.path) == seen for seen in level.seen)
+                for level in self._levels
             )
         except OSError:
             return False

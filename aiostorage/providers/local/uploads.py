@@ -17,8 +17,8 @@ import re
 import secrets
 import struct
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiostorage.errors import UploadNotFoundError
@@ -173,25 +173,42 @@ class PendingUpload:
         begun = {number for number, row in rows.items() if row.is_begun}
         in_place = {part.number for part, row in zip(arranged, chosen, strict=True) if row.is_in_place}
         data, size = f"{self.path}/data", sum(part.size for part in arranged)
+        with self._found():
+            written = os.path.getsize(data)
         return Plan(
             parts=arranged,
-            files=[
-                (data, row.offset) if row.is_in_place else (f"{self.path}/{row.tag.hex()}", 0)
-                for row in chosen
-            ],
-            is_whole=len(in_place) == len(arranged) and begun == in_place and os.path.getsize(data) == size,
+            files=[(data, row.offset) if row.is_in_place else (f"{self.path}/{row.tag.hex()}", 0) for row in chosen],
+            is_whole=len(in_place) == len(arranged) and begun == in_place and written == size,
             size=size,
             crc32=rules.joined_crc32(arranged),
             options=options,
             table=table,
         )
 
+    def adopt(self, plan: Plan, file: OutputFile) -> bool:
+        """Take ``data`` as the object that it is; False where it is gone."""
+        try:
+            file.enter(f"{self.path}/data", 0)
+        except FileNotFoundError:
+            return False
+        file.size, file.crc32 = plan.size, plan.crc32
+        return True
+
     def publish(self, plan: Plan, file: OutputFile, options: WriteOptions) -> ObjectInfo | None:
-        """Make ``file``, which holds what was planned, the object; None where the plan is out of date."""
+        """Make ``file``, which holds what was planned, the object; None where the plan is out of date.
+
+        Args:
+            plan: What was planned.
+            file: The whole object.
+            options: The conditions; all else is that of the beginning.
+        """
+        kept = replace(plan.options, if_match=options.if_match, if_none_match=options.if_none_match)
+        if self.folder.fsync:
+            file.sync()
         with self.folder.lock():
             if self._table() != plan.table:
                 return None
-            info = self.folder.publish(self.key, file, options)
+            info = self.folder.publish(self.key, file, kept)
             gone = self._leave()
         remove(gone)
         return info
@@ -290,7 +307,7 @@ def _read(path: str) -> _About | None:
             document = mapping(json.loads(file.read()))
         return _About(
             text(document["key"]),
-            datetime.fromtimestamp(number(document["started_at"]), timezone.utc),
+            datetime.fromtimestamp(number(document["started_at"]), UTC),
             options_from_json(document["options"]),
         )
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):

@@ -249,7 +249,7 @@ class MemoryBackend:
     # The rest
 
     async def presign(
-        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str], now: datetime
+        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str]
     ) -> PresignedRequest:
         """Refused: there is no server to send a request to."""
         with self._doing("presign", container, key):

@@ -21,6 +21,7 @@ PayloadSigning: TypeAlias = Literal["auto", "always", "never"]
 
 _REGION = re.compile(r"[A-Za-z0-9_-]+")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~%+-]+)*")
+_ADDRESS = re.compile(r"(?:\d+\.\d+\.\d+\.\d+|\[.*\])(?::\d+)?")  # has no subdomains
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
@@ -182,7 +183,7 @@ def make_site(settings: Settings, environ: Mapping[str, str], shared: Mapping[st
         base_path=base_path,
         region=region,
         vendor=vendor,
-        is_virtual=style == "virtual",
+        is_virtual=style == "virtual" and not _ADDRESS.fullmatch(host),
         signs_payload=signs_payload,
         upload_digest=None if is_checked else vendor.upload_digest,
     )

@@ -173,6 +173,9 @@ def read_error(request: Request, response: Response) -> StorageError | None:
     if response.status < 300 and code is None:
         return None
     kind, is_retryable = meaning(code, response.status, request.operation)
+    if request.method == "HEAD" and response.status == 400 and not _other_region(response, fields):
+        # No body says more. An expired token looks like this, and is the case that can be mended.
+        kind = AuthenticationError
     return kind(
         _message(kind, fields, request, response),
         status=response.status,
@@ -235,15 +238,16 @@ def _error_fields(body: bytes) -> Record:
 
 
 def _message(kind: type[StorageError], fields: Record, request: Request, response: Response) -> str:
+    if request.method == "HEAD" and response.status == 400 and kind is AuthenticationError:
+        return "the service refuses the request and does not say why; perhaps the credentials have expired"
     if kind in _OWN_WORDS:
         return _OWN_WORDS[kind]
-    region = response.headers.get("x-amz-bucket-region") or fields.get("Region")
+    region = _other_region(response, fields)
     if kind is InvalidArgumentError and region:
-        return f"the container is in another region; connect with region={scrub(region)!r}"
-    said = scrub(fields.get("Message", ""))
-    if said:
-        return said
-    if request.method == "HEAD" and response.status == 400:
-        # There is no body to say more. An expired token looks like this, too.
-        return "the service refuses the request and does not say why"
-    return f"the service answered with status {response.status}"
+        return f"the container is in another region; connect with region={region!r}"
+    return scrub(fields.get("Message", "")) or f"the service answered with status {response.status}"
+
+
+def _other_region(response: Response, fields: Record) -> str:
+    """The region that the service names, which it does where it was asked in another."""
+    return scrub(response.headers.get("x-amz-bucket-region") or fields.get("Region", ""))

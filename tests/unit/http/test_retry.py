@@ -10,10 +10,16 @@ from aiostorage._http.retry import RetryBudget, parse_retry_after
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 
-def wait(policy: RetryPolicy, *, attempt: int = 1, elapsed_s: float = 0.0, chance: float = 0.5, **error: object) -> float | None:
-    details = {"retryable": True, **error}
+def wait(
+    policy: RetryPolicy,
+    *,
+    attempt: int = 1,
+    elapsed_s: float = 0.0,
+    chance: float = 0.5,
+    retry_after_s: float | None = None,
+) -> float | None:
     return policy.wait_s(
-        ServiceUnavailableError("no", **details),  # type: ignore[typeddict-item]  # made up on the spot
+        ServiceUnavailableError("no", retryable=True, retry_after_s=retry_after_s),
         attempt=attempt,
         elapsed_s=elapsed_s,
         chance=chance,

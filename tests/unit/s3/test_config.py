@@ -51,7 +51,11 @@ def test_china_has_a_domain_of_its_own() -> None:
         ({"AWS_ENDPOINT_URL": "http://b"}, {"endpoint_url": "http://c"}, "b"),
         ({}, {"endpoint_url": "http://c", "s3.endpoint_url": "http://d"}, "d"),
         ({}, {"endpoint_url": "http://c"}, "c"),
-        ({"AWS_ENDPOINT_URL": "http://b", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, {}, "s3.us-east-1.amazonaws.com"),
+        (
+            {"AWS_ENDPOINT_URL": "http://b", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+            {},
+            "s3.us-east-1.amazonaws.com",
+        ),
     ],
 )
 def test_where_an_endpoint_comes_from(environ: dict[str, str], shared: dict[str, str], host: str) -> None:
@@ -103,40 +107,48 @@ def test_vendors_are_guessed_from_the_endpoint_or_named() -> None:
 @pytest.mark.parametrize(
     ("settings", "signs", "digest"),
     [
-        ({"endpoint": "https://x"}, False, "md5"),
-        ({"endpoint": "http://x"}, True, "md5"),  # a stranger may ignore what is signed
-        ({"endpoint": "http://x", "vendor": SWIFT}, True, None),
-        ({"endpoint": "https://x", "vendor": SWIFT}, False, "md5"),
-        ({"endpoint": "https://x", "vendor": SWIFT, "payload_signing": "always"}, True, None),
-        ({"endpoint": "http://x", "vendor": SWIFT, "payload_signing": "never"}, False, "md5"),
-        ({"endpoint": "http://x", "vendor": SWIFT, "anonymous": True}, False, "md5"),
-        ({}, False, "crc32"),
-        ({"payload_signing": "always"}, True, None),
+        (Settings(endpoint="https://x"), False, "md5"),
+        (Settings(endpoint="http://x"), True, "md5"),  # a stranger may ignore what is signed
+        (Settings(endpoint="http://x", vendor=SWIFT), True, None),
+        (Settings(endpoint="https://x", vendor=SWIFT), False, "md5"),
+        (Settings(endpoint="https://x", vendor=SWIFT, payload_signing="always"), True, None),
+        (Settings(endpoint="http://x", vendor=SWIFT, payload_signing="never"), False, "md5"),
+        (Settings(endpoint="http://x", vendor=SWIFT, anonymous=True), False, "md5"),
+        (Settings(), False, "crc32"),
+        (Settings(payload_signing="always"), True, None),
     ],
 )
-def test_every_body_is_checked_in_some_way(settings: dict[str, object], signs: bool, digest: str | None) -> None:
-    found = site(**settings)
+def test_every_body_is_checked_in_some_way(settings: Settings, signs: bool, digest: str | None) -> None:
+    found = make_site(settings, {}, {})
     assert (found.signs_payload, found.upload_digest) == (signs, digest)
 
 
 @pytest.mark.parametrize(
     ("settings", "container", "url"),
     [
-        ({}, "bucket", "https://bucket.s3.us-east-1.amazonaws.com"),
-        ({}, "my.bucket", "https://s3.us-east-1.amazonaws.com/my.bucket"),  # no certificate fits
-        ({"addressing_style": "path"}, "bucket", "https://s3.us-east-1.amazonaws.com/bucket"),
-        ({"endpoint": "http://x:1/base"}, "bucket", "http://x:1/base/bucket"),
-        ({"endpoint": "http://x:1/base", "addressing_style": "virtual"}, "bucket", "http://bucket.x:1/base"),
-        ({"endpoint": "http://x", "addressing_style": "virtual"}, "my.bucket", "http://my.bucket.x"),
-        ({"endpoint": "http://x", "addressing_style": "virtual"}, "My_Bucket", "http://x/My_Bucket"),
+        (Settings(), "bucket", "https://bucket.s3.us-east-1.amazonaws.com"),
+        (Settings(), "my.bucket", "https://s3.us-east-1.amazonaws.com/my.bucket"),  # no certificate fits
+        (Settings(addressing_style="path"), "bucket", "https://s3.us-east-1.amazonaws.com/bucket"),
+        (Settings(endpoint="http://x:1/base"), "bucket", "http://x:1/base/bucket"),
+        (Settings(endpoint="http://x:1/base", addressing_style="virtual"), "bucket", "http://bucket.x:1/base"),
+        (Settings(endpoint="http://x", addressing_style="virtual"), "my.bucket", "http://my.bucket.x"),
+        (Settings(endpoint="http://x", addressing_style="virtual"), "My_Bucket", "http://x/My_Bucket"),
+        (Settings(endpoint="http://127.0.0.1:9", addressing_style="virtual"), "bucket", "http://127.0.0.1:9/bucket"),
+        (Settings(endpoint="http://[::1]", addressing_style="virtual"), "bucket", "http://[::1]/bucket"),
     ],
 )
-def test_where_the_name_of_a_container_goes(settings: dict[str, object], container: str, url: str) -> None:
-    assert site(**settings).container_url(container, container) == url
+def test_where_the_name_of_a_container_goes(settings: Settings, container: str, url: str) -> None:
+    assert make_site(settings, {}, {}).container_url(container, container) == url
 
 
 def test_options_are_split_between_s3_and_http() -> None:
-    settings, http = split_options({"region": "r", "vendor": "ceph", "anonymous": True, "max_connections": 3, "proxy": ""})
+    settings, http = split_options({
+        "region": "r",
+        "vendor": "ceph",
+        "anonymous": True,
+        "max_connections": 3,
+        "proxy": "",
+    })
     assert (settings.region, settings.vendor, settings.anonymous) == ("r", CEPH, True)
     assert http == {"max_connections": 3, "proxy": ""}
 

@@ -63,9 +63,7 @@ PUBLISHED = {
         "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543",
     ),
     "list objects": (
-        Request(
-            operation="any", method="GET", url=f"{HOST}/?{canonical_query([('prefix', 'J'), ('max-keys', '2')])}"
-        ),
+        Request(operation="any", method="GET", url=f"{HOST}/?{canonical_query([('prefix', 'J'), ('max-keys', '2')])}"),
         "host;x-amz-content-sha256;x-amz-date",
         "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
     ),
@@ -214,9 +212,7 @@ def _site(endpoint: str) -> config.Site:
 
 
 @given(key=text.filter(bool), version=st.none() | text, moment=moments, token=tokens, host=hosts)
-def test_botocore_signs_the_same(
-    key: str, version: str | None, moment: datetime, token: str | None, host: str
-) -> None:
+def test_botocore_signs_the_same(key: str, version: str | None, moment: datetime, token: str | None, host: str) -> None:
     request = requests.get_object(_site(host), "bucket", key, ReadOptions(version_id=version, if_match='a"  b'))
     ours = Signer("eu-west-1").sign(request, _keys(token), moment)
     theirs = AWSRequest(method="GET", url=request.url, headers=_without_unsigned(request))

@@ -32,7 +32,7 @@ def test_a_document_is_fields_and_records() -> None:
         b"<Error><Code>X</Code></Error>",
         b'<Error xmlns="urn:other"><Code>X</Code></Error>',
         b'<s3:Error xmlns:s3="urn:any"><s3:Code>X</s3:Code></s3:Error>',
-        b'<s3:Error><s3:Code>X</s3:Code></s3:Error>',
+        b"<s3:Error><s3:Code>X</s3:Code></s3:Error>",
         b' \r\n <?xml version="1.0"?>\n<Error><Code>X</Code></Error>\n ',
         b'<?xml version="1.0" encoding="ISO-8859-1"?><Error><Code>X</Code></Error>',
     ],
@@ -43,7 +43,8 @@ def test_namespaces_and_space_around_do_not_matter(body: bytes) -> None:
 
 
 def test_a_wrapper_counts_as_nothing() -> None:
-    body = b"<R><Owner><ID>1</ID></Owner><Buckets><Bucket><Name>a</Name></Bucket><Bucket><Name>b</Name></Bucket></Buckets></R>"
+    buckets = b"<Buckets><Bucket><Name>a</Name></Bucket><Bucket><Name>b</Name></Bucket></Buckets>"
+    body = b"<R><Owner><ID>1</ID></Owner>" + buckets + b"</R>"
     document = xml.parse(body, wrapper="Buckets")
     assert document.records == [("Owner", {"ID": "1"}), ("Bucket", {"Name": "a"}), ("Bucket", {"Name": "b"})]
 

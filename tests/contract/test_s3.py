@@ -1,0 +1,64 @@
+"""The contract, on the servers that speak S3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aiostorage import S3Driver
+from aiostorage.testing import Deviation, DriverContract
+from tests.contract.s3_witness import S3Witness
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.servers.base import S3Server
+    from tests.servers.rclone import RcloneServer
+    from tests.servers.swift import SwiftServer
+
+
+class S3Contract(DriverContract):
+    """The driver, and boto3 beside it, on the server of the fixture ``service``."""
+
+    @pytest.fixture
+    async def driver(self, service: S3Server) -> AsyncIterator[S3Driver]:
+        driver = S3Driver(
+            endpoint=service.endpoint,
+            region=service.region,
+            vendor="swift" if service.name == "swift" else "rclone",
+            access_key_id=service.access_key,
+            secret_access_key=service.secret_key,
+        )
+        async with driver:
+            yield driver
+
+    @pytest.fixture
+    def witness(self, service: S3Server, s3_witness: Callable[[S3Server], Any]) -> S3Witness:
+        return S3Witness(s3_witness(service))
+
+
+class TestSwift(S3Contract):
+    server = "swift"
+
+    @pytest.fixture
+    def service(self, swift_server: SwiftServer) -> SwiftServer:
+        return swift_server
+
+
+class TestRclone(S3Contract):
+    server = "rclone"
+    refused_keys = {
+        r"(?:\A|/)\.{0,2}(?:/|\Z)": "keys are the paths of files",
+        r"[\x00-\x1f\x7f]": "control characters become others in names of files",
+        r"[^/]{256}": "the name of a file has 255 bytes at most",
+    }
+    deviations = {
+        Deviation.NO_NESTED_KEYS: "keys are the paths of files",
+        Deviation.COMPOSES_UNICODE: "names of files are compared so",
+        Deviation.SLASH_ONLY: "other delimiters are ignored",
+    }
+
+    @pytest.fixture
+    def service(self, rclone_server: RcloneServer) -> RcloneServer:
+        return rclone_server
