@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints one table.
+"""Runs the benchmarks and prints one table. Linux only: memory is read from ``/proc``.
 
 python -m tests.benchmarks                          everything, five rounds (some minutes)
 python -m tests.benchmarks --quick                  small amounts, one round: does it all still work?
@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks.clients import CLIENTS
 from tests.benchmarks.measure import IMPORT, Sample, measure
-from tests.benchmarks.server import FULL, QUICK, Sizes, nginx, serve
-from tests.benchmarks.workloads import WORKLOADS
+from tests.benchmarks.server import BenchServer
+from tests.benchmarks.workloads import FULL, QUICK, WORKLOADS, Sizes
+from tests.servers.nginx import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,14 +55,14 @@ def main() -> None:
     options = _options()
     sizes = QUICK if options.quick else FULL
     results: Results = {name: {client: [] for client in options.clients} for name in options.only}
-    with serve(sizes) as site:
+    with BenchServer(sizes) as server:
         for round_number in range(options.rounds):
             for name, samples in results.items():
                 # Another one begins each time, so that none always comes after the same.
                 turn = round_number % len(options.clients)
                 for client in options.clients[turn:] + options.clients[:turn]:
                     _progress(f"round {round_number + 1}: {name}, {client}")
-                    samples[client].append(measure(client, name, site))
+                    samples[client].append(measure(client, name, server.site))
     _progress("")
     environment = _environment(options.rounds)
     print("\n".join(f"{name}: {value}" for name, value in environment.items()), end="\n\n")
@@ -82,36 +83,39 @@ def table(results: Results, sizes: Sizes) -> str:
     others = [client for client in clients if client != OURS] if OURS in clients else []
     rows = [["", "", *clients, *(f"ours / {other}" for other in others)]]
     for name, of_clients in results.items():
-        for number, (measured, unit, values) in enumerate(_measured(name, of_clients, sizes)):
+        for number, (measured, values) in enumerate(_measured(name, of_clients, sizes)):
             medians = {client: statistics.median(values[client]) for client in clients}
             ratios = [f"{medians[OURS] / medians[other]:.2f}" for other in others]
             cells = [_cell(values[client]) for client in clients]
-            rows.append([_title(name, sizes) if number == 0 else "", f"{measured}, {unit}", *cells, *ratios])
+            rows.append([_title(name, sizes) if number == 0 else "", measured, *cells, *ratios])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     lines.insert(1, "-|-".join("-" * width for width in widths))
     return "\n".join(f"| {line} |" if number != 1 else f"|-{line}-|" for number, line in enumerate(lines))
 
 
-def _measured(
-    name: str, of_clients: dict[str, list[Sample]], sizes: Sizes
-) -> list[tuple[str, str, dict[str, list[float]]]]:
-    """What is shown of a workload: name, unit, and the values of each client, for each measure."""
-    each = WORKLOADS[name].unit if name != IMPORT else ""
-    if each:
-        unit, factor = f"µs a {each}", 1e6 / WORKLOADS[name].amount(sizes)
-    else:
-        unit, factor = ("ms", 1e3) if name == IMPORT else ("s", 1.0)
+def _measured(name: str, of_clients: dict[str, list[Sample]], sizes: Sizes) -> list[tuple[str, dict[str, list[float]]]]:
+    """What is shown of a workload: each measure with its unit, and the values of each client."""
+    unit, factor = _unit(name, sizes)
+
+    def values(value: Callable[[Sample], float]) -> dict[str, list[float]]:
+        return {client: [value(sample) for sample in samples] for client, samples in of_clients.items()}
+
     return [
-        ("CPU", unit, {client: [sample.cpu_s * factor for sample in got] for client, got in of_clients.items()}),
-        ("wall", unit, {client: [sample.wall_s * factor for sample in got] for client, got in of_clients.items()}),
-        # One page at least, or there is nothing to divide by.
-        (
-            "memory",
-            "MiB",
-            {client: [max(sample.peak_bytes, 4096) / 2**20 for sample in got] for client, got in of_clients.items()},
-        ),
+        (f"CPU, {unit}", values(lambda sample: sample.cpu_s * factor)),
+        (f"wall, {unit}", values(lambda sample: sample.wall_s * factor)),
+        # A page at least, or there would be nothing to divide by.
+        ("memory, MiB", values(lambda sample: max(sample.peak_bytes, 4096) / 2**20)),
     ]
+
+
+def _unit(name: str, sizes: Sizes) -> tuple[str, float]:
+    """The unit of time in which a workload is shown, and how many of it a second has."""
+    if name == IMPORT or WORKLOADS[name].is_cold:
+        return "ms", 1e3
+    if WORKLOADS[name].unit:
+        return f"µs a {WORKLOADS[name].unit}", 1e6 / WORKLOADS[name].amount(sizes)
+    return "s", 1.0
 
 
 def _cell(values: list[float]) -> str:
@@ -133,7 +137,7 @@ def _progress(text: str) -> None:
 
 
 def _environment(rounds: int) -> dict[str, str]:
-    server = subprocess.run([nginx(), "-v"], capture_output=True, text=True, check=True).stderr.strip()
+    server = subprocess.run([program(), "-v"], capture_output=True, text=True, check=True).stderr.strip()
     cores = len(os.sched_getaffinity(0))
     return {
         "versions": ", ".join(f"{client} {_version(client)}" for client in DEFAULT_CLIENTS),

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 from xml.etree import ElementTree as ET
 
-from tests.benchmarks.server import BUCKET
+from tests.benchmarks.workloads import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.benchmarks.clients import CLIENTS, IMPORTS
-from tests.benchmarks.server import SMALL, Site, Sizes, clear
-from tests.benchmarks.workloads import WORKLOADS
+from tests.benchmarks.workloads import SMALL, WORKLOADS, Site, Sizes, clear
 
 IMPORT = "import"
 """The name of the one workload without a server."""

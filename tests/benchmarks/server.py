@@ -2,67 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.benchmarks.workloads import BUCKET, SMALL, Site, Sizes
+from tests.servers.base import Server, free_port
+from tests.servers.nginx import program
 
-BUCKET = "bucket"
-SMALL = bytes(range(256)) * 16
 KEYS_PER_PAGE = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """How much work there is."""
-
-    transfer_bytes: int
-    requests: int
-    keys: int
-
-
-FULL = Sizes(transfer_bytes=1 << 30, requests=5000, keys=100_000)
-QUICK = Sizes(transfer_bytes=20 << 20, requests=300, keys=5000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """A running server, and where its files lie.
-
-    ``www/bucket`` holds the objects, ``www/parts/bucket/<key>`` the parts of uploads, ``www/pages``
-    the listing; ``source`` is the file to upload.
-    """
-
-    endpoint: str
-    folder: Path
-    sizes: Sizes
-
-    @property
-    def source(self) -> Path:
-        return self.folder / "www" / BUCKET / "large"
-
-    @property
-    def target(self) -> Path:
-        return self.folder / "target"
-
-    @property
-    def puts(self) -> Path:
-        return self.folder / "www" / BUCKET / "put"
-
-    @property
-    def parts(self) -> Path:
-        return self.folder / "www" / "parts"
-
 
 _OTHER_ETAG = f"{'0' * 32}-1"
 _NAMES = f"<Bucket>{BUCKET}</Bucket><Key>put</Key>"
@@ -126,75 +77,56 @@ http {{
       dav_methods PUT DELETE;
       create_full_put_path on;
     }}
-    location /{bucket}/small/ {{ etag off; }}
+    # Head and body leave in one write, as from a storage service; a sendfile would come after the head.
+    location /{bucket}/small/ {{ etag off; sendfile off; }}
     location /pages/ {{ default_type application/xml; }}
   }}
 }}
 """
 
 
-@contextlib.contextmanager
-def serve(sizes: Sizes) -> Iterator[Site]:
-    """A site, in memory where there is room, that is gone again at the end."""
-    with tempfile.TemporaryDirectory(prefix="aiostorage-bench-", dir=_roomy(4 * sizes.transfer_bytes)) as name:
-        folder = Path(name)
-        port = _free_port()
-        site = Site(endpoint=f"http://127.0.0.1:{port}", folder=folder, sizes=sizes)
-        _fill(site)
-        config = folder / "nginx.conf"
-        small_md5 = hashlib.md5(SMALL).hexdigest()
+class BenchServer(Server):
+    """The server with all that is to be read from it. It lies in memory where there is room."""
+
+    name: ClassVar[str] = "bench"
+
+    site: Site
+
+    def __init__(self, sizes: Sizes) -> None:
+        self._sizes = sizes
+        super().__init__()
+
+    def run_parent(self) -> Path:
+        memory = Path("/dev/shm")
+        # The large object, what a client has made of it, and what nginx has not yet moved to its place.
+        needed = 4 * self._sizes.transfer_bytes
+        is_roomy = memory.is_dir() and shutil.disk_usage(memory).free > needed
+        return memory if is_roomy else Path(tempfile.gettempdir())
+
+    def install(self) -> None:
+        program()
+
+    def start(self) -> None:
+        port = free_port()
+        self.site = Site(endpoint=f"http://127.0.0.1:{port}", folder=self.run_dir, sizes=self._sizes)
+        _fill(self.site)
+        config = self.run_dir / "nginx.conf"
         config.write_text(
             _CONFIG.format(
-                folder=folder,
+                folder=self.run_dir,
                 port=port,
                 bucket=BUCKET,
-                small_md5=small_md5,
+                small_md5=hashlib.md5(SMALL).hexdigest(),
                 other_etag=_OTHER_ETAG,
                 created=_CREATED,
                 completed=_COMPLETED,
             )
         )
-        with subprocess.Popen([nginx(), "-p", name, "-c", config, "-e", folder / "error.log"]) as process:
-            try:
-                _await_port(port, process, folder / "error.log")
-                yield site
-            finally:
-                process.terminate()
+        self.spawn("nginx", [program(), "-p", str(self.run_dir), "-c", str(config)])
+        self.wait_for(port)
 
-
-def nginx() -> str:
-    """The path of nginx, which need not be on the PATH of a user."""
-    path = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
-    if path is None:
-        raise SystemExit("the benchmarks need nginx (Debian: apt-get install nginx-light)")
-    return path
-
-
-def clear(site: Site) -> None:
-    """Forget what a client has written."""
-    shutil.rmtree(site.puts, ignore_errors=True)
-    shutil.rmtree(site.parts, ignore_errors=True)
-    site.target.unlink(missing_ok=True)
-
-
-def _roomy(needed_bytes: int) -> str | None:
-    memory = Path("/dev/shm")
-    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > needed_bytes else None
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    give_up = time.monotonic() + 10
-    while time.monotonic() < give_up and process.poll() is None:
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.02)
-    raise SystemExit(f"nginx does not answer:\n{log.read_text()}")
+    def environ(self) -> dict[str, str]:
+        return {"AWS_ENDPOINT_URL": self.site.endpoint}
 
 
 def _fill(site: Site) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from tests.benchmarks.server import SMALL, Site, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -15,8 +14,59 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.clients import Client
 
+BUCKET = "bucket"
+SMALL = bytes(range(256)) * 16
 AT_ONCE = 64
 CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much work there is."""
+
+    transfer_bytes: int
+    requests: int
+    keys: int
+
+
+FULL = Sizes(transfer_bytes=1 << 30, requests=5000, keys=100_000)
+QUICK = Sizes(transfer_bytes=20 << 20, requests=300, keys=5000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A running server, and where its files lie.
+
+    ``www/bucket`` holds the objects, ``www/parts/bucket/<key>`` the parts of uploads, ``www/pages``
+    the listing; ``source`` is the file to upload.
+    """
+
+    endpoint: str
+    folder: Path
+    sizes: Sizes
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "www" / BUCKET / "large"
+
+    @property
+    def target(self) -> Path:
+        return self.folder / "target"
+
+    @property
+    def puts(self) -> Path:
+        return self.folder / "www" / BUCKET / "put"
+
+    @property
+    def parts(self) -> Path:
+        return self.folder / "www" / "parts"
+
+
+def clear(site: Site) -> None:
+    """Forget what a client has written."""
+    shutil.rmtree(site.puts, ignore_errors=True)
+    shutil.rmtree(site.parts, ignore_errors=True)
+    site.target.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import secrets
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ class LocalWitness:
         def write() -> None:
             path = self._path(container, key)
             path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._root / f"{container}.new"
+            fresh = self._root / f"{container}.{secrets.token_hex(4)}"
             fresh.write_bytes(data)
             fresh.replace(path)
 

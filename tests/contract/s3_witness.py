@@ -120,6 +120,7 @@ class S3Witness:
             return
         for key, upload_id in self._uploads(container):
             self._client.abort_multipart_upload(Bucket=container, Key=key, UploadId=upload_id)
-        for key in self._keys(container):
-            self._client.delete_object(Bucket=container, Key=key)
+        keys = self._keys(container)
+        if keys:
+            self._client.delete_objects(Bucket=container, Delete={"Objects": [{"Key": key} for key in keys]})
         self._client.delete_bucket(Bucket=container)

@@ -124,7 +124,8 @@ class LocalBackend:
     async def delete_container(self, container: str) -> None:
         """Remove a folder in which there are no files; unfinished uploads go with it."""
         with operation("delete_container", container):
-            await in_thread(await self._folder(container).destroy)
+            folder = await self._folder(container)
+            await in_thread(folder.destroy)
 
     async def list_containers(self, *, prefix: str, token: str | None) -> Page[ContainerInfo]:
         """One page of the folders."""
@@ -290,7 +291,8 @@ class LocalBackend:
     async def abort_upload(self, upload: Upload) -> None:
         """Drop an upload and its parts."""
         with operation("abort_upload", upload.container, upload.key):
-            await in_thread(await self._pending(upload).abort)
+            pending = await self._pending(upload)
+            await in_thread(pending.abort)
 
     async def list_uploads(self, container: str, *, prefix: str, token: str | None) -> Page[Upload]:
         """One page of unfinished uploads."""
@@ -301,7 +303,8 @@ class LocalBackend:
     async def list_parts(self, upload: Upload, *, token: str | None) -> Page[Part]:
         """One page of the parts of an upload."""
         with operation("list_parts", upload.container, upload.key):
-            return rules.page_of_parts(await in_thread(await self._pending(upload).parts), token)
+            pending = await self._pending(upload)
+            return rules.page_of_parts(await in_thread(pending.parts), token)
 
     # The rest
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiostorage.models import ObjectInfo
 
 _CHUNK_BYTES = 1 << 20
-_MAX_READ_BYTES = 1 << 26
+_MAX_READ_BYTES = 1 << 30  # Linux gives at most 2 GiB - 4 KiB for one read(2)
 
 
 class FileBody:

@@ -6,7 +6,7 @@ import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aiostorage.errors import InvalidNameError, PermissionDeniedError, StorageError
+from aiostorage.errors import InvalidNameError, NotFoundError, PermissionDeniedError, StorageError
 from aiostorage.providers import _semantics as rules
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PROVIDER = "local"
 
 _KINDS: dict[int | None, type[StorageError]] = {
+    errno.ENOENT: NotFoundError,  # the container was deleted meanwhile
     errno.EACCES: PermissionDeniedError,
     errno.EPERM: PermissionDeniedError,
     errno.EROFS: PermissionDeniedError,

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import stat
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,12 +21,12 @@ from aiostorage.errors import ContainerNotEmptyError, ContainerNotFoundError, Pe
 from aiostorage.models import WriteOptions
 from aiostorage.providers import _semantics as rules
 from aiostorage.providers.local.files import ABSENT, sync_folder
-from aiostorage.providers.local.locks import exclusive
+from aiostorage.providers.local.locks import acquire, release
 from aiostorage.providers.local.metadata import Metadata, Record, Version
 from aiostorage.providers.local.names import STATE
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Generator
 
     from aiostorage.models import ObjectInfo
     from aiostorage.providers.local.files import InputFile, OutputFile
@@ -145,8 +145,37 @@ class Folder:
             raise ContainerNotFoundError("there is no such container", container=self.name)
         return status
 
-    def prepare(self) -> None:
-        """Have the folders that a write needs; the first time, also clear up what dead processes left."""
+    @contextmanager
+    def lock(self) -> Generator[None, None, None]:
+        """Keep other writers of this container out, for the short time that it takes to publish."""
+        with self.prepared():
+            lock = acquire(f"{self.state}/lock")
+        try:
+            yield
+        finally:
+            release(lock)
+
+    def create(self, file: OutputFile) -> None:
+        """Begin a file that may become an object."""
+        with self.prepared():
+            file.create(self.temporary())
+
+    @contextmanager
+    def prepared(self) -> Generator[None, None, None]:
+        """Have the folders that a write needs.
+
+        Raises:
+            ContainerNotFoundError: There is no container, or it was deleted just now.
+        """
+        try:
+            self._prepare()
+            yield
+        except FileNotFoundError:
+            self.check_exists()
+            raise
+
+    def _prepare(self) -> None:
+        """The first time, also clear up what dead processes have left."""
         if self.path in self._prepared and os.path.isdir(self.state):
             return
         self.check_exists()
@@ -159,16 +188,6 @@ class Folder:
                 _refuse_link(entry.path)
         self._sweep()
         self._prepared.add(self.path)
-
-    def lock(self) -> AbstractContextManager[None]:
-        """Keep other writers of this container out, for the short time that it takes to publish."""
-        self.prepare()
-        return exclusive(f"{self.state}/lock")
-
-    def create(self, file: OutputFile) -> None:
-        """Begin a file that may become an object."""
-        self.prepare()
-        file.create(self.temporary())
 
     def temporary(self) -> str:
         """The path of a new file in the making."""
@@ -338,8 +357,8 @@ class Folder:
             home = self._enter(home, self.names.write(folder), folder)
         *outer, name = self.names.write(last)
         plain = f"{self._enter(home, outer)}/{name}"
-        is_taken = os.path.isdir(plain) and not os.path.islink(plain)
-        if is_taken or (not os.path.lexists(plain) and self._find_at(self.names.path(key, displaced=True)) is not None):
+        mode = _mode(plain)
+        if stat.S_ISDIR(mode) or (not mode and self._find_at(self.names.path(key, displaced=True)) is not None):
             *outer, name = self.names.write(last, displaced=True)
             return f"{self._enter(home, outer)}/{name}"
         return plain
@@ -349,7 +368,7 @@ class Folder:
         path = home
         for name in names:
             parent, path = path, f"{path}/{name}"
-            mode = os.lstat(path).st_mode if os.path.lexists(path) else 0
+            mode = _mode(path)
             if stat.S_ISLNK(mode):
                 raise PermissionDeniedError("a symbolic link is in the way, and is not followed")
             if stat.S_ISREG(mode) and segment is not None and name is names[-1]:
@@ -391,6 +410,14 @@ def remove(path: str) -> None:
     else:
         with suppress(FileNotFoundError):
             os.unlink(path)
+
+
+def _mode(path: str) -> int:
+    """What is at a path, 0 for nothing."""
+    try:
+        return os.lstat(path).st_mode
+    except FileNotFoundError:
+        return 0
 
 
 def _refuse_link(path: str) -> None:

@@ -44,6 +44,8 @@ class Names:
         self._impossible = re.compile(r'[\x00-\x1f<>:"\\|?*]|[. ]\Z' if windows else "\0")
         self._to_quote = re.compile(r'[\x00-\x1f<>:"\\|?*. %]' if windows else "[\0%]")
         self._windows = windows
+        # Most names; they need no closer look.
+        self._ordinary = re.compile(r"[\w-]{5,63}" if windows else r"[\w-][^\0\ud800-\udfff]{0,62}", re.DOTALL)
 
     def path(self, key: str, *, displaced: bool = False) -> str:
         """Where the object lies in its container's folder, with ``/`` between the names."""
@@ -70,6 +72,8 @@ class Names:
         return segment if self.write(segment, displaced=last.startswith(DISPLACED)) == list(names) else None
 
     def _is_name(self, segment: str) -> bool:
+        if self._ordinary.fullmatch(segment):
+            return True
         if segment in {"", ".", ".."} or segment[:2] in {QUOTED, CONTINUED, DISPLACED}:
             return False
         if self._impossible.search(segment) or segment.lower() == STATE:

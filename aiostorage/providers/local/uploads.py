@@ -258,9 +258,9 @@ class PendingUpload:
 
 def begin(folder: Folder, upload: Upload, options: WriteOptions) -> None:
     """Have an upload on disk, whole."""
-    folder.prepare()
     path = folder.temporary()
-    os.mkdir(path)
+    with folder.prepared():
+        os.mkdir(path)
     try:
         document = {
             "key": upload.key,

@@ -20,7 +20,7 @@ from aiostorage.errors import (
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.models import WHOLE, DeleteOutcome, ObjectHash, ObjectRef, PresignedRequest
+from aiostorage.models import WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page, PresignedRequest
 from aiostorage.providers.s3 import config, credentials, names, requests, responses, values, xml
 from aiostorage.providers.s3.errors import read_error
 from aiostorage.providers.s3.shared_files import read_profile
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
         ContainerInfo,
         ListQuery,
         ObjectInfo,
-        Page,
         Part,
         Prefix,
         ReadOptions,
@@ -260,7 +259,11 @@ class S3Backend:
         """One page of unfinished uploads."""
         site = await self._ready(container)
         request = requests.list_uploads(site, container, prefix=prefix, token=token)
-        return responses.list_uploads(request, await self._http.send(request), site.vendor)
+        try:
+            response = await self._http.send(request)
+        except UploadNotFoundError:  # rclone, where the container has never seen an upload by parts
+            return Page(items=[])
+        return responses.list_uploads(request, response, site.vendor)
 
     async def list_parts(self, upload: Upload, *, token: str | None) -> Page[Part]:
         """One page of the parts of an upload."""

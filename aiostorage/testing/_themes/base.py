@@ -29,7 +29,7 @@ class Deviation(StrEnum):
     CREATES_AGAIN = "a container that is there can be created again"
     NO_NESTED_KEYS = "an object cannot be named like a folder of another"
     COMPOSES_UNICODE = "an object is found under an equivalent name, too, if there is none of exactly that name"
-    SLASH_ONLY = "no delimiter but the slash is obeyed"
+    SLASH_ONLY = "any delimiter is taken for a slash"
     LOOSE_ORDER = "listings are not in the order of UTF-8 bytes"
     LOSES_HEADERS = "of the headers, only the content type is kept"
     LOSES_CONTENT_TYPE = "the content type is not kept, but guessed from the name"

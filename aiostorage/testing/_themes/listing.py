@@ -27,12 +27,12 @@ TREE = ["a.txt", "b/1", "b/2", "b/c/3", "b/c/4", "b0", "d/5", "e", "f/g/h/6"]
 class Listing(ContractBase):
     """Listings: complete, in order, and lazy."""
 
-    @pytest.mark.parametrize("page_size", [None, 1, 4, 25])
-    async def test_pages_join(self, container: Container, witness: Witness, page_size: int | None) -> None:
+    async def test_pages_join(self, container: Container, witness: Witness) -> None:
         """Whatever the size of a page, each object comes once, in order."""
         names = [f"{number:02}" for number in range(25)]
         await put_all(witness, container, names)
-        assert await listed(container.list_objects(page_size=page_size)) == names
+        for page_size in (None, 1, 4, 24, 25, 26):
+            assert await listed(container.list_objects(page_size=page_size)) == names, page_size
 
     async def test_order_is_that_of_utf8_bytes(self, container: Container, witness: Witness) -> None:
         """Neither that of UTF-16, nor that of a language."""
@@ -60,8 +60,7 @@ class Listing(ContractBase):
                 await anext(found)
             assert caught.value.operation == "list_objects"
 
-    @pytest.mark.parametrize("page_size", [None, 2])
-    async def test_prefix(self, container: Container, witness: Witness, page_size: int | None) -> None:
+    async def test_prefix(self, container: Container, witness: Witness) -> None:
         """It is text, with no meaning in any of its characters."""
         names = ["a", "a b+c%41/1", "a b+c%41/2", "a b+c%412", "a bXc%41/3", "b"]
         await put_all(witness, container, names)
@@ -74,10 +73,11 @@ class Listing(ContractBase):
             ("b/", []),
             ("A", []),
         ):
-            assert await listed(container.list_objects(prefix=prefix, page_size=page_size)) == expected, prefix
+            for page_size in (None, 2):
+                found = await listed(container.list_objects(prefix=prefix, page_size=page_size))
+                assert found == expected, (prefix, page_size)
 
-    @pytest.mark.parametrize("page_size", [None, 1, 2])
-    async def test_delimiter(self, container: Container, witness: Witness, page_size: int | None) -> None:
+    async def test_delimiter(self, container: Container, witness: Witness) -> None:
         """It folds what is below it, and each fold comes once, though it may span pages."""
         await put_all(witness, container, TREE)
         for prefix, expected in (
@@ -88,20 +88,20 @@ class Listing(ContractBase):
             ("f/g", ["f/g/ >"]),
             ("x/", []),
         ):
-            found = container.list_objects(prefix=prefix, delimiter="/", page_size=page_size)
-            assert await listed(found) == expected, prefix
+            for page_size in (None, 1, 2):
+                found = await listed(container.list_objects(prefix=prefix, delimiter="/", page_size=page_size))
+                assert found == expected, (prefix, page_size)
 
     async def test_delimiter_of_another_kind(self, container: Container, witness: Witness) -> None:
         """The slash has no privilege."""
         await put_all(witness, container, ["a-1", "a-2", "a/3", "b--4", "c"])
         found = await listed(container.list_objects(delimiter="-"))
         if self.deviates(Deviation.SLASH_ONLY):
-            assert found == ["a-1", "a-2", "a/3", "b--4", "c"]
+            assert found == ["a-1", "a-2", "a/ >", "b--4", "c"]
         else:
             assert found == ["a- >", "a/3", "b- >", "c"]
 
-    @pytest.mark.parametrize("page_size", [None, 2])
-    async def test_start_after(self, container: Container, witness: Witness, page_size: int | None) -> None:
+    async def test_start_after(self, container: Container, witness: Witness) -> None:
         """It names a place, whether there is an object of this name or not."""
         await put_all(witness, container, TREE)
         for start_after, prefix, expected in (
@@ -112,8 +112,9 @@ class Listing(ContractBase):
             ("b/1", "b/", TREE[2:5]),
             ("a", "b/", TREE[1:5]),
         ):
-            found = container.list_objects(start_after=start_after, prefix=prefix, page_size=page_size)
-            assert await listed(found) == expected, (start_after, prefix)
+            for page_size in (None, 2):
+                found = container.list_objects(start_after=start_after, prefix=prefix, page_size=page_size)
+                assert await listed(found) == expected, (start_after, prefix, page_size)
 
     async def test_pages_are_fetched_as_they_are_needed(
         self, driver: Driver, container: Container, witness: Witness

@@ -9,7 +9,7 @@ import inspect
 from collections import Counter
 from contextvars import ContextVar
 from functools import wraps
-from typing import TYPE_CHECKING, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, Self, TypeVar, cast
 
 import pytest
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aiostorage.driver import Driver
 
     Action: TypeAlias = Callable[[], Awaitable[object] | object]
+    Side: TypeAlias = Literal["before", "after"]
 
 T = TypeVar("T")
 
@@ -41,10 +42,8 @@ class Watch:
     def __init__(self, driver: Driver) -> None:
         self.made: list[str] = []
         self._backend = driver.backend
-        self._before: dict[tuple[str, int], Action] = {}
-        self._after: dict[tuple[str, int], Action] = {}
-        self._begun: Counter[str] = Counter()
-        self._ended: Counter[str] = Counter()
+        self._actions: dict[tuple[Side, str, int], Action] = {}
+        self._count: Counter[tuple[Side, str]] = Counter()
         self._patch = pytest.MonkeyPatch()
 
     def __enter__(self) -> Self:
@@ -59,13 +58,12 @@ class Watch:
     ) -> None:
         self._patch.undo()
 
-    def before(self, request: str, action: Action, *, nth: int = 1) -> None:
-        """Act when the nth request of this name is about to be made."""
-        self._before[request, nth] = action
+    def at(self, side: Side, request: str, action: Action, *, nth: int = 1) -> None:
+        """Act when the nth request of this name is about to be made, or when the nth to be answered has been.
 
-    def after(self, request: str, action: Action, *, nth: int = 1) -> None:
-        """Act when the nth request of this name to be answered has been, and nobody knows the answer yet."""
-        self._after[request, nth] = action
+        Nobody knows the answer yet, then.
+        """
+        self._actions[side, request, nth] = action
 
     def _watched(
         self, name: str, method: Callable[..., Awaitable[object]]
@@ -75,25 +73,24 @@ class Watch:
             if backend is not self._backend or _is_inside.get():  # a backend may call itself
                 return await method(backend, *args, **options)
             self.made.append(name)
-            self._begun[name] += 1
             token = _is_inside.set(True)
             try:
-                await _do(self._before.get((name, self._begun[name])))
+                await self._act("before", name)
                 answer = await method(backend, *args, **options)
-                self._ended[name] += 1
-                await _do(self._after.get((name, self._ended[name])))
+                await self._act("after", name)
             finally:
                 _is_inside.reset(token)
             return answer
 
         return watched
 
-
-async def _do(action: Action | None) -> None:
-    if action is not None:
-        done = action()
-        if inspect.isawaitable(done):
-            await done
+    async def _act(self, side: Side, request: str) -> None:
+        self._count[side, request] += 1
+        action = self._actions.get((side, request, self._count[side, request]))
+        if action is not None:
+            done = action()
+            if inspect.isawaitable(done):
+                await done
 
 
 def at_once(work: Coroutine[object, None, T]) -> T:

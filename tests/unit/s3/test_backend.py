@@ -345,6 +345,14 @@ async def test_no_credentials_no_request() -> None:
     assert not server.seen
 
 
+async def test_a_service_that_knows_no_upload_lists_none() -> None:
+    answers = [error(404, "NoSuchUpload"), error(404, "NoSuchBucket")]
+    async with ScriptedServer(*answers) as server, backend_of(server) as backend:
+        assert (await backend.list_uploads("bucket", prefix="", token=None)).items == []
+        with pytest.raises(ContainerNotFoundError):
+            await backend.list_uploads("bucket", prefix="", token=None)
+
+
 async def test_errors_say_what_was_asked() -> None:
     async with ScriptedServer(error(403, "AccessDenied")) as server, backend_of(server) as backend:
         with pytest.raises(StorageError) as caught:

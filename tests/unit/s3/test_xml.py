@@ -42,6 +42,10 @@ def test_namespaces_and_space_around_do_not_matter(body: bytes) -> None:
     assert (document.root, document.fields) == ("Error", {"Code": "X"})
 
 
+def test_it_is_utf_8_whatever_it_claims() -> None:
+    assert xml.parse('<?xml version="1.0" encoding="ISO-8859-1"?><a><b>é</b></a>'.encode()).fields == {"b": "é"}
+
+
 def test_a_wrapper_counts_as_nothing() -> None:
     buckets = b"<Buckets><Bucket><Name>a</Name></Bucket><Bucket><Name>b</Name></Bucket></Buckets>"
     body = b"<R><Owner><ID>1</ID></Owner>" + buckets + b"</R>"
