@@ -3,8 +3,8 @@
     python examples/demo.py                                       # a local driver, in a temporary folder
     python examples/demo.py "s3://?endpoint=...&region=..."       # S3, with the credentials of the environment
 
-The files are those of Python's standard library. A large file of random bytes follows, which goes through
-the chunk pipeline. All is removed at the end, also when it is interrupted.
+The files are those of Python's standard library. One large file of random bytes follows, in parts. All
+is removed at the end, also when it is interrupted.
 """
 
 from __future__ import annotations
@@ -26,66 +26,59 @@ from typing import TYPE_CHECKING, TypeVar
 import aiostorage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
 T = TypeVar("T")
 MIB = 1024 * 1024
 AT_ONCE = 32
 
 
-async def demonstrate(driver: aiostorage.Driver, files: dict[str, Path], big: Path, copies: Path) -> int:
-    """Do it all, and return how many files came back different."""
-    async with fresh_container(driver) as container:
-        print(f"{driver.name}: {len(files)} files of the standard library, {AT_ONCE} at once")
+async def demonstrate(url: str, files: dict[str, Path], big: Path, copies: Path) -> None:
+    async with aiostorage.connect(url) as driver, fresh_container(driver) as container:
+        print(f"{driver.name}: {len(files)} files, {AT_ONCE} at once, and a large one in parts")
+        await move_many_files(container, files, copies)
+        await move_a_large_file(container, big, copies)
 
-        with Step("uploaded", len(files)) as step:
 
-            async def upload(name: str) -> None:
-                stored = await container.upload_object(files[name], name)
-                step.count(stored.size)
+async def move_many_files(container: aiostorage.Container, files: dict[str, Path], copies: Path) -> None:
+    """Store files by their names, list them, stream one, and bring them all back."""
 
-            await for_each(each(list(files)), upload)
+    async def upload(name: str) -> None:
+        stored = await container.upload_object(files[name], name)
+        step.add(stored.size)
 
-        with Step("listed", len(files)) as step:
-            async for obj in container.list_objects():  # pages are fetched as they are needed
-                step.count(obj.size)
+    async def download(obj: aiostorage.Object) -> None:
+        target = aiostorage.safe_join(copies, obj.name)  # never outside the folder, whatever the name
+        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+        await obj.download(target)
+        step.add(obj.size)
 
-        name = "os.py" if "os.py" in files else min(files)
-        async with container.object(name).as_file() as stream:
-            first = await stream.readline()
-            step.say(f"{name} begins with {first.decode(errors='replace').strip()!r}")
+    with Step("uploaded", len(files)) as step:
+        async with Bounded() as group:
+            for name in files:
+                await group.start(upload, name)
 
-        with Step("downloaded", len(files)) as step:
+    with Step("listed", len(files)) as step:
+        async for obj in container.list_objects():  # pages are fetched as they are needed
+            step.add(obj.size)
 
-            async def download(obj: aiostorage.Object) -> None:
-                target = aiostorage.safe_join(copies, obj.name)  # never outside the folder, whatever the name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                await obj.download(target)
-                step.count(obj.size)
+    name = "os.py" if "os.py" in files else min(files)
+    async with container.object(name).as_file() as stream:
+        line = await stream.readline()
+        print(f"streamed: {name} begins with {line[:60]!r}")
 
-            await for_each(container.list_objects(), download)
+    with Step("downloaded", len(files)) as step:
+        async with Bounded() as group:
+            async for obj in container.list_objects():
+                await group.start(download, obj)
 
-        different = 0
-        with Step("compared", len(files)) as step:
 
-            async def compare(name: str) -> None:
-                nonlocal different
-                if not await asyncio.to_thread(is_same, files[name], copies / name):
-                    different += 1
-                    step.say(f"DIFFERENT: {name}")
-                step.count(files[name].stat().st_size)
-
-            await for_each(each(list(files)), compare)
-
-        size = big.stat().st_size
-        with Step("uploaded in parts", size, is_bytes=True) as step:
-            whole = await container.upload_object(big, "big", progress=step.reach)
-        with Step("downloaded in ranges", size, is_bytes=True) as step:
-            await whole.download(copies / "big", progress=step.reach)
-        if not await asyncio.to_thread(is_same, big, copies / "big"):
-            different += 1
-            step.say("DIFFERENT: the large file")
-    return different
+async def move_a_large_file(container: aiostorage.Container, big: Path, copies: Path) -> None:
+    """Store a large file and bring it back: many parts at once, in a bounded amount of memory."""
+    with Step("uploaded in parts") as step:
+        obj = await container.upload_object(big, big.name, progress=step.reach)
+    with Step("downloaded in ranges") as step:
+        await obj.download(copies / big.name, progress=step.reach)
 
 
 @asynccontextmanager
@@ -98,66 +91,53 @@ async def fresh_container(driver: aiostorage.Driver) -> AsyncIterator[aiostorage
         await container.delete()
 
 
-async def for_each(items: AsyncIterable[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Do something for each item, ``AT_ONCE`` of them at a time; an item is taken when its turn has come."""
-    slots = asyncio.Semaphore(AT_ONCE)
+class Bounded(asyncio.TaskGroup):
+    """A task group that runs no more than ``AT_ONCE`` tasks at a time."""
 
-    async def run(item: T) -> None:
-        await work(item)
-        slots.release()
+    def __init__(self) -> None:
+        super().__init__()
+        self.slots = asyncio.Semaphore(AT_ONCE)
 
-    async with asyncio.TaskGroup() as group:
-        async for item in items:
-            await slots.acquire()
-            group.create_task(run(item))
-
-
-async def each(items: list[T]) -> AsyncIterator[T]:
-    for item in items:
-        yield item
-
-
-def is_same(one: Path, other: Path) -> bool:
-    with one.open("rb") as first, other.open("rb") as second:
-        return hashlib.file_digest(first, "sha256").digest() == hashlib.file_digest(second, "sha256").digest()
+    async def start(self, work: Callable[[T], Coroutine[None, None, None]], item: T) -> None:
+        """Begin to work on an item as soon as there is a slot."""
+        await self.slots.acquire()
+        self.create_task(work(item)).add_done_callback(lambda _: self.slots.release())
 
 
 class Step:
-    """One line of the table: shown while it grows on a terminal, and when it is complete."""
+    """A line of the table; on a terminal it shows how far the step is."""
 
-    def __init__(self, name: str, total: int, *, is_bytes: bool = False) -> None:
-        self.name, self.total, self.is_bytes = name, total, is_bytes
+    def __init__(self, name: str, files: int = 0) -> None:
+        self.name, self.total = name, files
         self.files = self.bytes = 0
-        self.is_terminal = sys.stdout.isatty()
-        self.shown_at = 0.0
+        self.began = self.shown_at = time.perf_counter()
 
     def __enter__(self) -> Step:
-        self.began = time.perf_counter()
         return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        taken = max(time.perf_counter() - self.began, 1e-6)
-        done = f"{self.bytes / MIB:8.1f} MiB" if self.is_bytes else f"{self.files:5} files {self.bytes / MIB:8.1f} MiB"
-        files = "" if self.is_bytes else f" {self.files / taken:8,.0f} files/s"
-        state = "" if error is None else "  (not complete)"
-        self.say(f"{self.name:22}{done:>26} {taken:7.2f} s {self.bytes / MIB / taken:8,.1f} MiB/s{files}{state}")
+        seconds = max(time.perf_counter() - self.began, 1e-6)
+        what = f"{self.bytes / MIB:8.1f} MiB {seconds:7.2f} s {self.bytes / MIB / seconds:8.1f} MiB/s"
+        files = f"{self.files:7} files {self.files / seconds:8,.0f} files/s" if self.files else ""
+        clear = "\r\x1b[K" if sys.stdout.isatty() else ""
+        print(f"{clear}{self.name:21}{what}{files}{' (not complete)' if error else ''}", flush=True)
 
-    def count(self, size: int | None) -> None:
+    def add(self, size: int | None) -> None:
+        """One more file."""
         self.files += 1
         self.bytes += size or 0
-        self.show(self.files)
+        self.show(self.files, self.total)
 
     def reach(self, done: int, total: int | None) -> None:
+        """So many bytes by now."""
         self.bytes = done
-        self.show(done)
+        self.show(done, total or 0)
 
-    def show(self, done: int) -> None:
-        if self.is_terminal and time.perf_counter() - self.shown_at > 0.1:
-            self.shown_at = time.perf_counter()
-            print(f"\r{self.name} {done * 100 // max(self.total, 1):3} %\x1b[K", end="", flush=True)
-
-    def say(self, line: str) -> None:
-        print(f"\r\x1b[K{line}" if self.is_terminal else line, flush=True)
+    def show(self, done: int, total: int) -> None:
+        """Tell how far it is, ten times a second."""
+        if sys.stdout.isatty() and (now := time.perf_counter()) > self.shown_at + 0.1:
+            self.shown_at = now
+            print(f"\r{self.name} {done * 100 // max(total, 1):3} %\x1b[K", end="", flush=True)
 
 
 def standard_library(most: int | None) -> dict[str, Path]:
@@ -170,17 +150,23 @@ def standard_library(most: int | None) -> dict[str, Path]:
     return {path.relative_to(root).as_posix(): path for path in itertools.islice(found, most)}
 
 
-def make_file(path: Path, mebibytes: int) -> None:
+def make_file(path: Path, mebibytes: int) -> Path:
     """A file that does not compress and repeats nothing."""
     with path.open("wb") as file:
         for _ in range(mebibytes):
             file.write(os.urandom(MIB))
+    return path
+
+
+def hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def peak_memory() -> float:
     """The most memory that this process has had, in MiB."""
     status = Path("/proc/self/status")
-    if status.exists():  # what getrusage() says on Linux includes the process that started this one
+    if status.exists():  # getrusage() of Linux counts the process that started this one, too
         return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1024
     try:
         import resource
@@ -189,34 +175,28 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MIB if sys.platform == "darwin" else 1024)
 
 
-async def run(url: str, files: dict[str, Path], big: Path, copies: Path) -> int:
-    async with aiostorage.connect(url) as driver:
-        return await demonstrate(driver, files, big, copies)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="See aiostorage work.")
     parser.add_argument("url", nargs="?", help="where to store; a temporary folder unless it is given")
-    parser.add_argument("--files", type=int, metavar="N", help="no more than N files of the standard library")
-    parser.add_argument("--size", type=int, default=256, metavar="MIB", help="of the large file (256)")
+    parser.add_argument("--files", type=int, metavar="N", help="no more than N files")
+    parser.add_argument("--size", type=int, default=256, metavar="MIB", help="size of the large file (256)")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="aiostorage-demo-") as scratch:
-        copies, big = Path(scratch, "copies"), Path(scratch, "big")
+        copies = Path(scratch, "copies")
         copies.mkdir()
-        make_file(big, given.size)
-        files = standard_library(given.files)
-        url = given.url or Path(scratch, "store").as_uri()
+        files, big = standard_library(given.files), make_file(Path(scratch, "large"), given.size)
         before = peak_memory()
         try:
-            different = asyncio.run(run(url, files, big, copies))
+            asyncio.run(demonstrate(given.url or Path(scratch, "store").as_uri(), files, big, copies))
         except* aiostorage.StorageError as errors:
             sys.exit(f"failed: {errors.exceptions[0]}")
         except* KeyboardInterrupt:
-            sys.exit("interrupted; everything is cleaned up")
-        print(f"peak memory {peak_memory() - before:.0f} MiB above that of the start")
+            sys.exit("interrupted; nothing is left behind")
+        print(f"peak memory: {peak_memory() - before:.0f} MiB above that of the start")
+        different = [name for name in [*files, big.name] if hash_of(copies / name) != hash_of(files.get(name, big))]
     if different:
-        sys.exit(f"{different} files came back different")
-    print("every file came back the same")
+        sys.exit(f"DIFFERENT: {', '.join(different)}")
+    print(f"all {len(files) + 1} files came back with the same SHA-256")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, Unpack
 
 from aiostorage._http.credentials import C, CredentialCache, utc_now
+from aiostorage._http.headers import parse_http_date
 from aiostorage._http.messages import Request, Response, Wire
-from aiostorage._http.retry import RetryBudget, RetryPolicy, parse_http_date, parse_retry_after
+from aiostorage._http.retry import RetryBudget, RetryPolicy, parse_retry_after
 from aiostorage._http.session import Session, SessionResponse, TransportError
 from aiostorage._http.slots import Slots
 from aiostorage.errors import (

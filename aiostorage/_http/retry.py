@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+
+from aiostorage._http.headers import parse_http_date
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -96,14 +97,3 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
         return float(value)
     moment = parse_http_date(value)
     return None if moment is None else max(0.0, (moment - now).total_seconds())
-
-
-def parse_http_date(value: str | None) -> datetime | None:
-    """The moment that an HTTP date names, or None where it is missing or malformed."""
-    if not value:
-        return None
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None

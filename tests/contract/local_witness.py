@@ -98,7 +98,12 @@ class LocalWitness:
 
     def _leftovers(self, container: str) -> list[str]:
         state = self._root / container / STATE
-        return [path.name for folder in ("uploads", "new") if (state / folder).is_dir() for path in (state / folder).iterdir()]
+        return [
+            path.name
+            for folder in ("uploads", "new")
+            if (state / folder).is_dir()
+            for path in (state / folder).iterdir()
+        ]
 
     def _path(self, container: str, key: str, *, aside: bool = False) -> Path:
         *folders, last = key.split("/")

@@ -302,7 +302,9 @@ class Folder:
         return found
 
     def has_link_above(self, relative: str) -> bool:
-        """Whether a folder on the way to a path is a symbolic link. Such are not followed."""
+        """Whether the container, or a folder on the way to a path in it, is a symbolic link. Such are not followed."""
+        if os.path.islink(self.path):
+            return True
         at = relative.find("/")
         while at >= 0:
             if os.path.islink(f"{self.path}/{relative[:at]}"):

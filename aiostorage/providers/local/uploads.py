@@ -118,6 +118,7 @@ class PendingUpload:
         """Headers and metadata for the object to be."""
         about = _read(self.path)
         if about is None or about.key != self.key:
+            self.folder.check_exists()
             raise UploadNotFoundError("there is no such upload (any more)")
         return about.options
 
@@ -239,7 +240,7 @@ class PendingUpload:
         with self._found(), open(f"{self.path}/parts", "rb", buffering=0, opener=without_links) as file:
             file.seek((number - 1) * _ROW.size)
             packed = file.read(_ROW.size)
-        return _Row(*_ROW.unpack(packed)) if packed else _Row()
+        return dict(_rows(packed)).get(1, _Row())
 
     def _set_row(self, number: int, row: _Row) -> None:
         with self._found(), open(f"{self.path}/parts", "r+b", buffering=0, opener=without_links) as file:
@@ -315,5 +316,6 @@ def _read(path: str) -> _About | None:
 
 
 def _rows(table: bytes) -> Iterator[tuple[int, _Row]]:
-    whole = len(table) - len(table) % _ROW.size
-    return ((index, _Row(*fields)) for index, fields in enumerate(_ROW.iter_unpack(table[:whole]), start=1))
+    """The rows with their numbers. What a crash has cut from the last row was not yet to be."""
+    whole = table + bytes(-len(table) % _ROW.size)
+    return ((number, _Row(*fields)) for number, fields in enumerate(_ROW.iter_unpack(whole), start=1))

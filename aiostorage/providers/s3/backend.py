@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage import checksums
+from aiostorage._http import xml
+from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
 from aiostorage._http.credentials import CredentialCache, utc_now
 from aiostorage.errors import (
@@ -21,16 +23,15 @@ from aiostorage.errors import (
     UploadNotFoundError,
 )
 from aiostorage.models import WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page, PresignedRequest
-from aiostorage.providers.s3 import config, credentials, names, requests, responses, values, xml
+from aiostorage.providers.s3 import config, credentials, names, requests, responses, values
 from aiostorage.providers.s3.errors import read_error
 from aiostorage.providers.s3.shared_files import read_profile
 from aiostorage.providers.s3.signing import MAX_PRESIGN_S, Signer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from aiostorage._http.client import ResponseStream
     from aiostorage._http.messages import Request, Wire
     from aiostorage.backend import CDN, OnSent
     from aiostorage.models import (
@@ -139,7 +140,7 @@ class S3Backend:
         response = await self._http.send(request)
         return responses.put_object(request, response, options, site.vendor, computed=computed)
 
-    async def get_object(self, container: str, key: str, options: ReadOptions) -> S3ObjectBody:
+    async def get_object(self, container: str, key: str, options: ReadOptions) -> HTTPObjectBody:
         """Open an object for reading."""
         site = await self._ready(container, key)
         self._check_reading("get_object", options)
@@ -150,7 +151,7 @@ class S3Backend:
         except StorageError:
             await stream.aclose()
             raise
-        return S3ObjectBody(stream, head)
+        return HTTPObjectBody(stream, head)
 
     async def head_object(self, container: str, key: str, options: ReadOptions) -> ObjectInfo:
         """What is known of an object."""
@@ -396,28 +397,6 @@ class S3Backend:
             self._require(vendor.create_if_absent and also, operation, "if_none_match")
         if options.if_match is not None:
             self._require(vendor.write_if_match and also, operation, "if_match")
-
-
-class S3ObjectBody:
-    """The content of an object on its way; see :class:`~aiostorage.backend.ObjectBody`."""
-
-    def __init__(self, stream: ResponseStream, head: responses.Head) -> None:
-        self._stream = stream
-        self.info = head.info
-        self.start = head.start
-        self.stop = head.stop
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Chunks as they arrive."""
-        return self._stream.__aiter__()
-
-    async def read(self) -> bytes:
-        """All that is left."""
-        return await self._stream.read()
-
-    async def aclose(self) -> None:
-        """Give the connection up."""
-        await self._stream.aclose()
 
 
 def _crc32_of(parts: Sequence[Part]) -> int | None:

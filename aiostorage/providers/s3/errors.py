@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from aiostorage._http.xml import MalformedXMLError, Record, parse
 from aiostorage.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -30,7 +31,6 @@ from aiostorage.errors import (
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.providers.s3.xml import MalformedXMLError, Record, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,7 +25,6 @@ PREFIX = "x-amz-meta-"
 
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _PLAIN = re.compile(r"(?!=\?)[!-~](?:[ -~]*[!-~])?")
-_HEADER_TEXT = re.compile(r"[\t -~]*")
 _WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
 _WORDS = re.compile(rf"(?:{_WORD.pattern})(?:\s*{_WORD.pattern})*")
 
@@ -79,14 +78,3 @@ def decode(value: str) -> str:
 def _decode_word(charset: str, encoding: str, text: str) -> str:
     raw = b64decode(text, validate=True) if encoding in "bB" else decodestring(text, header=True)
     return raw.decode(charset)
-
-
-def header_text(name: str, value: str) -> str:
-    """A value for a standard header, unchanged.
-
-    Raises:
-        InvalidArgumentError: It is not ASCII, or would break out of its line.
-    """
-    if not _HEADER_TEXT.fullmatch(value):
-        raise InvalidArgumentError(f"{name} must be ASCII without line breaks", provider="s3")
-    return value

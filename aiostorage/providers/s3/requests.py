@@ -9,11 +9,12 @@ import hashlib
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
+from aiostorage._http import xml
+from aiostorage._http.headers import header_text
 from aiostorage._http.messages import Request
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import EMPTY
-from aiostorage.providers.s3 import xml
-from aiostorage.providers.s3.metadata import header_text, to_headers
+from aiostorage.providers.s3.metadata import to_headers
 from aiostorage.providers.s3.signing import canonical_query, quote_key
 from aiostorage.providers.s3.tokens import read_token
 
@@ -432,5 +433,5 @@ def _copy_source(source: ObjectRef) -> str:
 
 def _document(root: str, content: str) -> tuple[bytes, dict[str, str]]:
     """A body of XML, and its headers. It is short, so it is always signed."""
-    body = xml.document(root, content)
+    body = xml.document(root, content, namespace="http://s3.amazonaws.com/doc/2006-03-01/")
     return body, {"content-type": "application/xml", "x-amz-content-sha256": hashlib.sha256(body).hexdigest()}

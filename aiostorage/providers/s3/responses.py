@@ -6,13 +6,14 @@ empty listing, and a range that begins elsewhere is no range.
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
+from aiostorage._http.body import Head, content_length, which_bytes
+from aiostorage._http.headers import etag_extra, parse_http_date, parse_iso_date, unquote_etag
 from aiostorage._http.messages import Response
+from aiostorage._http.xml import Document, MalformedXMLError, Record, parse
 from aiostorage.models import (
     EMPTY,
     ContainerInfo,
@@ -29,26 +30,19 @@ from aiostorage.providers.s3.metadata import from_headers
 from aiostorage.providers.s3.tokens import make_token
 from aiostorage.providers.s3.values import (
     crc32_hash,
-    etag_extra,
     etag_hash,
     from_base64,
     hash_of,
-    http_date,
-    iso_date,
-    unquoted,
 )
-from aiostorage.providers.s3.xml import Document, MalformedXMLError, Record, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
 
     from aiostorage._http.messages import Request
-    from aiostorage.errors import StorageError, UnexpectedResponseError
+    from aiostorage.errors import StorageError
     from aiostorage.models import ByteRange, ListQuery, ObjectHash, ObjectRef
     from aiostorage.providers.s3.profiles import Vendor
-
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 
 
 # Containers
@@ -59,7 +53,7 @@ def list_containers(request: Request, response: Response, *, prefix: str) -> Pag
     document = _document(request, response, "ListAllMyBucketsResult", wrapper="Buckets")
     with _well_formed(request, response):
         items = [
-            ContainerInfo(name=record["Name"], created_at=iso_date(record.get("CreationDate")))
+            ContainerInfo(name=record["Name"], created_at=parse_iso_date(record.get("CreationDate")))
             for name, record in document.records
             if name == "Bucket" and record["Name"].startswith(prefix)
         ]
@@ -82,20 +76,18 @@ def container_info(container: str, headers: Mapping[str, str]) -> ContainerInfo:
 
 def object_info(key: str, headers: Mapping[str, str], vendor: Vendor) -> ObjectInfo:
     """An object by the headers of an answer to HeadObject, or to GetObject without a range."""
-    length = headers.get("content-length")
-    size = int(length) if length is not None and length.isdecimal() else None
-    return _read(key, headers, vendor, size=size, is_whole=True)
+    return _read(key, headers, vendor, size=content_length(headers), is_whole=True)
 
 
 def _read(key: str, headers: Mapping[str, str], vendor: Vendor, *, size: int | None, is_whole: bool) -> ObjectInfo:
     raw_etag = headers.get("etag")
-    etag = unquoted(raw_etag)
+    etag = unquote_etag(raw_etag)
     return ObjectInfo(
         key=key,
         size=size,
         etag=etag,
         object_hash=hash_of(headers, etag, vendor, is_whole=is_whole),
-        last_modified=http_date(headers.get("last-modified")),
+        last_modified=parse_http_date(headers.get("last-modified")),
         content_type=headers.get("content-type"),
         cache_control=headers.get("cache-control"),
         content_disposition=headers.get("content-disposition"),
@@ -108,51 +100,16 @@ def _read(key: str, headers: Mapping[str, str], vendor: Vendor, *, size: int | N
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The head of an answer to GetObject: the object, and which bytes of it follow."""
-
-    info: ObjectInfo
-    start: int
-    stop: int | None
-
-
 def get_object(
     request: Request, status: int, headers: Mapping[str, str], byte_range: ByteRange | None, vendor: Vendor
 ) -> Head:
-    """Which bytes follow. A service may ignore a range and send everything; it may not send another range.
-
-    ``rclone serve s3`` sends a range with status 200; it counts as one if its length is right.
-    """
-    key = request.key or ""
-    content_range = headers.get("content-range")
-    if status == 200 and content_range is None:
-        info = object_info(key, headers, vendor)
-        return Head(info, 0, info.size)
-    found = _CONTENT_RANGE.fullmatch(content_range or "")
-    if found is None:
-        raise _unexpected_head(request, status, headers, "a part of an object that does not say which part it is")
-    first, stop = int(found[1]), int(found[2]) + 1
-    size = None if found[3] == "*" else int(found[3])
-    if not (_is_asked_for(first, stop, size, byte_range) and _has_length(headers, stop - first, status)):
-        raise _unexpected_head(request, status, headers, "another range of the object than the one asked for")
-    return Head(_read(key, headers, vendor, size=size, is_whole=False), first, stop)
-
-
-def _is_asked_for(first: int, stop: int, size: int | None, byte_range: ByteRange | None) -> bool:
-    """Whether a range begins where it was to begin, and ends there too, or earlier than that with a reason."""
-    asked_start, asked_stop = byte_range or (0, None)
-    if asked_start < 0:
-        asked_start = first if size is None else max(size + asked_start, 0)
-    if first != asked_start or stop <= first:
-        return False
-    return stop == size or size is None if asked_stop is None else stop <= asked_stop
-
-
-def _has_length(headers: Mapping[str, str], length: int, status: int) -> bool:
-    """Whether the body is as long as its range. Only a 206 may leave that open."""
-    told = headers.get("content-length")
-    return status == 206 if told is None else told == str(length)
+    """The object, and which bytes of it follow."""
+    try:
+        start, stop, size = which_bytes(status, headers, byte_range)
+    except ValueError as error:
+        raise errors.unexpected(request, Response(status=status, headers=headers, body=b""), str(error)) from None
+    is_whole = status == 200 and "content-range" not in headers
+    return Head(_read(request.key or "", headers, vendor, size=size, is_whole=is_whole), start, stop)
 
 
 def put_object(
@@ -165,16 +122,16 @@ def put_object(
         options,
         size=len(request.body),
         raw_etag=response.headers.get("etag"),
-        object_hash=hash_of(response.headers, unquoted(response.headers.get("etag")), vendor) or computed,
+        object_hash=hash_of(response.headers, unquote_etag(response.headers.get("etag")), vendor) or computed,
     )
 
 
 def copy_object(request: Request, response: Response, options: WriteOptions | None, vendor: Vendor) -> ObjectInfo:
     """The copy."""
     fields = _document(request, response, "CopyObjectResult").fields
-    etag = unquoted(fields.get("ETag"))
+    etag = unquote_etag(fields.get("ETag"))
     hash_ = hash_of(response.headers, etag, vendor)
-    modified = iso_date(fields.get("LastModified"))
+    modified = parse_iso_date(fields.get("LastModified"))
     return _written(
         request,
         response.headers,
@@ -224,14 +181,14 @@ def list_objects(request: Request, response: Response, query: ListQuery, vendor:
 
 def _listed(name: str, key: str, record: Record, vendor: Vendor) -> ObjectInfo:
     raw_etag = record.get("ETag")
-    etag = unquoted(raw_etag)
+    etag = unquote_etag(raw_etag)
     size = record.get("Size")
     return ObjectInfo(
         key=key,
         size=int(size) if size else None,
         etag=etag,
         object_hash=etag_hash(etag) if vendor.etag_is_md5 == "always" else None,
-        last_modified=iso_date(record.get("LastModified")),
+        last_modified=parse_iso_date(record.get("LastModified")),
         storage_class=record.get("StorageClass"),
         version_id=record.get("VersionId"),
         is_latest=record.get("IsLatest", "true") == "true",
@@ -307,7 +264,7 @@ def create_upload(request: Request, response: Response) -> Upload:
 
 def upload_part(request: Request, response: Response, number: int, offset: int, *, computed: ObjectHash | None) -> Part:
     """The part that is stored."""
-    etag = unquoted(response.headers.get("etag"))
+    etag = unquote_etag(response.headers.get("etag"))
     if not etag:
         raise errors.unexpected(request, response, "a part without an etag")
     return Part(number=number, offset=offset, size=len(request.body), etag=etag, checksum=computed)
@@ -316,7 +273,7 @@ def upload_part(request: Request, response: Response, number: int, offset: int, 
 def copy_part(request: Request, response: Response, number: int, byte_range: ByteRange) -> Part:
     """The part that was copied."""
     fields = _document(request, response, "CopyPartResult").fields
-    etag = unquoted(fields.get("ETag"))
+    etag = unquote_etag(fields.get("ETag"))
     if not etag or byte_range.stop is None:
         raise errors.unexpected(request, response, "a part without an etag")
     return Part(
@@ -355,7 +312,7 @@ def list_uploads(request: Request, response: Response, vendor: Vendor) -> Page[U
                 container=request.container or "",
                 key=text(record["Key"]),
                 upload_id=record["UploadId"],
-                started_at=iso_date(record.get("Initiated")),
+                started_at=parse_iso_date(record.get("Initiated")),
             )
             for name, record in document.records
             if name == "Upload"
@@ -376,7 +333,7 @@ def list_parts(request: Request, response: Response) -> Page[Part]:
                 number=int(record["PartNumber"]),
                 offset=-1,
                 size=int(record["Size"]),
-                etag=unquoted(record["ETag"]) or "",
+                etag=unquote_etag(record["ETag"]) or "",
                 checksum=from_base64("crc32", record.get("ChecksumCRC32")),
             )
             for name, record in document.records
@@ -400,7 +357,7 @@ def _written(
     return ObjectInfo(
         key=request.key or "",
         size=size,
-        etag=unquoted(raw_etag),
+        etag=unquote_etag(raw_etag),
         object_hash=object_hash,
         last_modified=last_modified,
         content_type=options.content_type,
@@ -455,9 +412,3 @@ def _marker(raw: str, last: str, text: Callable[[str], str]) -> str:
 
 def _unquote(text: str) -> str:
     return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
-
-
-def _unexpected_head(
-    request: Request, status: int, headers: Mapping[str, str], message: str
-) -> UnexpectedResponseError:
-    return errors.unexpected(request, Response(status=status, headers=headers, body=b""), message)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64decode
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from aiostorage._http.retry import parse_http_date
-from aiostorage.models import EMPTY, ObjectHash
+from aiostorage.models import ObjectHash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,46 +16,8 @@ if TYPE_CHECKING:
     from aiostorage.providers.s3.profiles import Vendor
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_MONTHS: Final = {
-    "Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6,
-    "Jul": 7, "Aug": 8, "Sep": 9, "Oct": 10, "Nov": 11, "Dec": 12,
-}  # fmt: skip
 # What this package can compute comes first, the cheapest before the others.
 _CHECKSUMS: Final[Sequence[HashAlgorithm]] = ("crc32", "sha256", "sha1", "crc32c", "crc64nvme")
-
-
-def unquoted(etag: str | None) -> str | None:
-    """An ETag without quotes and ``W/``; None where it is missing or empty."""
-    if not etag:
-        return None
-    return etag.removeprefix("W/").strip('"') or None
-
-
-def http_date(value: str | None) -> datetime | None:
-    """A moment like ``Wed, 21 Oct 2015 07:28:00 GMT``; it is in every answer to a read, so this is quick."""
-    if value is not None and len(value) == 29 and value.endswith(" GMT"):
-        try:
-            return datetime(
-                int(value[12:16]),
-                _MONTHS[value[8:11]],
-                int(value[5:7]),
-                int(value[17:19]),
-                int(value[20:22]),
-                int(value[23:25]),
-                tzinfo=UTC,
-            )
-        except (KeyError, ValueError):
-            pass
-    return parse_http_date(value)
-
-
-def iso_date(value: str | None) -> datetime | None:
-    """A moment as it is in XML, or None where it is missing or malformed."""
-    try:
-        moment = datetime.fromisoformat(value or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def hash_of(
@@ -94,11 +54,6 @@ def from_base64(algorithm: HashAlgorithm, value: str | None) -> ObjectHash | Non
         return ObjectHash(algorithm=algorithm, value=b64decode(value, validate=True).hex())
     except ValueError:
         return None
-
-
-def etag_extra(raw_etag: str | None) -> Mapping[str, str]:
-    """The raw ETag, where it says more than the value that is shown."""
-    return {"etag": raw_etag} if raw_etag is not None and raw_etag.startswith("W/") else EMPTY
 
 
 def crc32_hash(value: int) -> ObjectHash:

@@ -107,9 +107,7 @@ class Cancelling(ContractBase):
             assert await witness.open_uploads(container.name) == []
 
     @pytest.mark.parametrize("side", ["before", "after"])
-    async def test_an_upload_at_once(
-        self, driver: Driver, container: Container, witness: Witness, side: Side
-    ) -> None:
+    async def test_an_upload_at_once(self, driver: Driver, container: Container, witness: Witness, side: Side) -> None:
         """There is the object, whole, or what was there."""
         for way in WAYS:
             await witness.put(container.name, "key", b"old")

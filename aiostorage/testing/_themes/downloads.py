@@ -148,7 +148,6 @@ class Downloads(ContractBase):
         return folder
 
 
-
 async def in_folder(folder: Path) -> dict[str, bytes]:
     """All files of a folder, hidden ones too."""
     return {path.name: await path.read_bytes() async for path in anyio.Path(folder).iterdir()}

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiostorage._http.headers import header_text
 from aiostorage.errors import InvalidArgumentError
-from aiostorage.providers.s3.metadata import decode, from_headers, header_text, to_headers
+from aiostorage.providers.s3.metadata import decode, from_headers, to_headers
 
 text = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(" =?\t\r\né😀"))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiostorage._http.headers import parse_http_date, parse_iso_date, unquote_etag
 from aiostorage._http.messages import Request, Response
 from aiostorage.errors import PermissionDeniedError, ServiceUnavailableError, UnexpectedResponseError
 from aiostorage.models import (
@@ -23,7 +25,10 @@ from aiostorage.models import (
 from aiostorage.providers.s3 import responses
 from aiostorage.providers.s3.profiles import AWS, CEPH, GENERIC, RCLONE, SWIFT, Vendor
 from aiostorage.providers.s3.tokens import read_token
-from aiostorage.providers.s3.values import http_date, iso_date, multipart_etag, unquoted
+from aiostorage.providers.s3.values import multipart_etag
+
+if TYPE_CHECKING:
+    from aiostorage._http.body import Head
 
 NS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -265,7 +270,7 @@ def test_which_hash_is_one(vendor: Vendor, headers: dict[str, str], expected: tu
     )
 
 
-def get(status: int, byte_range: ByteRange | None = None, **headers: str | None) -> responses.Head:
+def get(status: int, byte_range: ByteRange | None = None, **headers: str | None) -> Head:
     named = {**HEAD, **{name.replace("_", "-"): value for name, value in headers.items()}}
     present = {name: value for name, value in named.items() if value is not None}
     return responses.get_object(request("get_object"), status, present, byte_range, AWS)
@@ -489,7 +494,7 @@ def test_parts_of_an_upload() -> None:
     [(None, None), ("", None), ('""', None), ('"a"', "a"), ("a", "a"), ('W/"a"', "a"), ('"a-2"', "a-2")],
 )
 def test_etags(raw: str | None, etag: str | None) -> None:
-    assert unquoted(raw) == etag
+    assert unquote_etag(raw) == etag
 
 
 @pytest.mark.parametrize(
@@ -505,7 +510,7 @@ def test_etags(raw: str | None, etag: str | None) -> None:
     ],
 )
 def test_dates_of_headers(value: str | None, moment: datetime | None) -> None:
-    assert http_date(value) == moment
+    assert parse_http_date(value) == moment
 
 
 @pytest.mark.parametrize(
@@ -519,7 +524,7 @@ def test_dates_of_headers(value: str | None, moment: datetime | None) -> None:
     ],
 )
 def test_dates_of_documents(value: str | None, moment: datetime | None) -> None:
-    assert iso_date(value) == moment
+    assert parse_iso_date(value) == moment
 
 
 def test_the_etag_of_parts() -> None:

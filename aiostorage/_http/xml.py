@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_BYTES = 32 * 1024 * 1024
-"""No answer of S3 is nearly as long: a page holds 1000 keys of 1024 bytes."""
+"""No answer is nearly as long: a page holds 1000 to 5000 keys of 1024 bytes."""
 
 MAX_DEPTH = 16
 
@@ -35,7 +35,7 @@ class MalformedXMLError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document of S3: a few fields, and a list of records.
+    """A document: a few fields, and a list of records.
 
     Attributes:
         root: Name of the outermost element.
@@ -152,8 +152,7 @@ def element(name: str, content: str) -> str:
     return f"<{name}>{escape(content, {chr(13): '&#13;'})}</{name}>"
 
 
-def document(root: str, content: str) -> bytes:
-    """A request body in the namespace of S3."""
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{content}</{root}>'
-    ).encode()
+def document(root: str, content: str, *, namespace: str = "") -> bytes:
+    """A request body."""
+    xmlns = f' xmlns="{namespace}"' if namespace else ""
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}{xmlns}>{content}</{root}>'.encode()

@@ -1,0 +1,74 @@
+"""Values of headers, normalised here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+from aiostorage.errors import InvalidArgumentError
+from aiostorage.models import EMPTY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HEADER_TEXT = re.compile(r"[\t -~]*")
+_MONTHS: Final = {
+    "Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6,
+    "Jul": 7, "Aug": 8, "Sep": 9, "Oct": 10, "Nov": 11, "Dec": 12,
+}  # fmt: skip
+
+
+def unquote_etag(etag: str | None) -> str | None:
+    """An ETag without quotes and ``W/``; None where it is missing or empty."""
+    if not etag:
+        return None
+    return etag.removeprefix("W/").strip('"') or None
+
+
+def parse_http_date(value: str | None) -> datetime | None:
+    """A moment like ``Wed, 21 Oct 2015 07:28:00 GMT``; it is in every answer to a read, so this is quick."""
+    if value is not None and len(value) == 29 and value.endswith(" GMT"):
+        try:
+            return datetime(
+                int(value[12:16]),
+                _MONTHS[value[8:11]],
+                int(value[5:7]),
+                int(value[17:19]),
+                int(value[20:22]),
+                int(value[23:25]),
+                tzinfo=UTC,
+            )
+        except (KeyError, ValueError):
+            pass
+    try:
+        moment = parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def parse_iso_date(value: str | None) -> datetime | None:
+    """A moment as it is in XML, or None where it is missing or malformed."""
+    try:
+        moment = datetime.fromisoformat(value or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def etag_extra(raw_etag: str | None) -> Mapping[str, str]:
+    """The raw ETag, where it says more than the value that is shown."""
+    return {"etag": raw_etag} if raw_etag is not None and raw_etag.startswith("W/") else EMPTY
+
+
+def header_text(name: str, value: str) -> str:
+    """A value for a standard header, unchanged.
+
+    Raises:
+        InvalidArgumentError: It is not ASCII, or would break out of its line.
+    """
+    if not _HEADER_TEXT.fullmatch(value):
+        raise InvalidArgumentError(f"{name} must be ASCII without line breaks")
+    return value
