@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 READ_BYTES = 1024 * 1024
 """How much is asked of a file-like source at once."""
 
-_MAX_BATCH = 256
+_BATCH_BYTES = 64 * 1024
 
 _MAX_READ_BYTES = 1 << 30  # Linux gives at most 2 GiB - 4 KiB for one read(2)
 
@@ -126,14 +126,27 @@ class StreamBody:
         self._chunks = chunks
         self._on_close = on_close
         self._rest: Buffer = b""
+        self._position = 0
         self.size = size
 
     async def read(self, size: int) -> Buffer:
         """Exactly ``size`` bytes, or less at the end of the stream; more than a copy of that is never held.
 
         Raises:
-            InvalidArgumentError: The source yields something else than bytes.
+            InvalidArgumentError: The source yields something else than bytes, or not as many as announced.
         """
+        if self.size is not None:
+            size = min(size, self.size - self._position + 1)  # one too many tells that there are too many
+        piece = await self._fill(size)
+        self._position += len(piece)
+        if self.size is not None:
+            is_over = len(piece) < size
+            if self._position > self.size or (is_over and self._position < self.size):
+                many = "more" if self._position > self.size else f"only {self._position}"
+                raise InvalidArgumentError(f"the source yields {many} bytes, not the {self.size} that were announced")
+        return piece
+
+    async def _fill(self, size: int) -> Buffer:
         if len(self._rest) > size:
             view = memoryview(self._rest)
             self._rest = view[size:]
@@ -253,8 +266,8 @@ def _take(iterator: Iterator[Buffer]) -> list[Buffer]:
     size = 0
     for chunk in iterator:
         batch.append(chunk)
-        size += len(_bytes_of(chunk))
-        if size >= READ_BYTES or len(batch) == _MAX_BATCH:
+        size += len(_bytes_of(chunk)) + 1  # empty ones count, too
+        if size >= _BATCH_BYTES:
             break
     return batch
 

@@ -104,7 +104,7 @@ class StorageError(Exception):
         )
 
     def __str__(self) -> str:
-        where = "/".join(part for part in (self.container, self.key) if part is not None)
+        where = "/".join(_printable(part) for part in (self.container, self.key) if part is not None)
         subject = " ".join(part for part in (self.provider, self.operation, where) if part)
         facts = [
             f"HTTP {self.status}" if self.status is not None else "",
@@ -117,6 +117,13 @@ class StorageError(Exception):
 
     def __reduce__(self) -> tuple[_Rebuild, tuple[type[StorageError], str, ErrorDetails]]:
         return _rebuild, (type(self), self.message, self.details())
+
+
+def _printable(name: str) -> str:
+    """A name that may be anything, fit for one line of a log."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in name
+    )
 
 
 def _rebuild(kind: type[StorageError], message: str, details: ErrorDetails) -> StorageError:

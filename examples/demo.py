@@ -185,18 +185,22 @@ def main() -> None:
         copies = Path(scratch, "copies")
         copies.mkdir()
         files, big = standard_library(given.files), make_file(Path(scratch, "large"), given.size)
-        before = peak_memory()
+        names = [*files, big.name]
+        failure, before = "", peak_memory()
         try:
             asyncio.run(demonstrate(given.url or Path(scratch, "store").as_uri(), files, big, copies))
         except* aiostorage.StorageError as errors:
-            sys.exit(f"failed: {errors.exceptions[0]}")
+            failure = f"failed: {errors.exceptions[0]}"
         except* KeyboardInterrupt:
-            sys.exit("interrupted; nothing is left behind")
-        print(f"peak memory: {peak_memory() - before:.0f} MiB above that of the start")
-        different = [name for name in [*files, big.name] if hash_of(copies / name) != hash_of(files.get(name, big))]
-    if different:
-        sys.exit(f"DIFFERENT: {', '.join(different)}")
-    print(f"all {len(files) + 1} files came back with the same SHA-256")
+            failure = "interrupted; nothing is left behind"
+        else:
+            print(f"peak memory: {peak_memory() - before:.0f} MiB above that of the start")
+            different = [name for name in names if hash_of(copies / name) != hash_of(files.get(name, big))]
+            if different:
+                failure = f"DIFFERENT: {', '.join(different)}"
+    if failure:
+        sys.exit(failure)
+    print(f"all {len(names)} files came back with the same SHA-256")
 
 
 if __name__ == "__main__":

@@ -274,6 +274,8 @@ def resolve_range(byte_range: ByteRange | None, body: ObjectBody) -> tuple[int, 
     size = body.info.size
     if start < 0:
         start = max(0, size + start) if size is not None else body.start
-    if size is not None and start >= size:
+    if size is None:
+        return start, stop
+    if start >= size:
         raise RangeNotSatisfiableError(f"the object has {size} bytes, none of them from {start} on")
-    return start, stop
+    return start, size if stop is None else min(stop, size)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from aiostorage._tasks import clean_up, first_error, run_to_end
 from aiostorage._transfer.parts import growing_part_size, part_size_for
 from aiostorage.body import FileBody, MemoryBody, StreamBody
-from aiostorage.errors import InvalidArgumentError, UploadNotFoundError
+from aiostorage.errors import UploadNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -71,7 +71,6 @@ async def upload(
         is_whole = body.size <= first_size
         first = await body.read_at(0, body.size) if is_whole else b""
     if is_whole:
-        _check_length(len(first), body.size)
         return await backend.put_object(container, key, first, options, on_sent=on_sent)
     async with PartsUpload(backend, container, key, options, concurrency=concurrency, on_sent=on_sent) as parts:
         match body:
@@ -82,7 +81,6 @@ async def upload(
                 while first:
                     await parts.add_buffer(first)
                     first = await body.read(next(sizes))
-                _check_length(parts.size, body.size)
         return await parts.complete()
 
 
@@ -91,11 +89,6 @@ def _part_sizes(size: int | None, wanted: int, limits: Limits) -> Iterator[int]:
     if size is not None:
         return itertools.repeat(part_size_for(size, wanted, limits))
     return (growing_part_size(number, wanted, limits) for number in itertools.count(1))
-
-
-def _check_length(actual: int, declared: int | None) -> None:
-    if declared is not None and actual != declared:
-        raise InvalidArgumentError(f"the source yielded {actual} bytes, not the {declared} that were announced")
 
 
 class PartsUpload:

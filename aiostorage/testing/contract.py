@@ -8,14 +8,58 @@ from aiostorage.testing._themes.containers import Containers
 from aiostorage.testing._themes.copies import Copies
 from aiostorage.testing._themes.downloads import Downloads
 from aiostorage.testing._themes.keys import Keys
+from aiostorage.testing._themes.links import Links
 from aiostorage.testing._themes.listing import Listing
 from aiostorage.testing._themes.objects import Objects
 from aiostorage.testing._themes.reading import Reading
 from aiostorage.testing._themes.uploads import Uploads
+from aiostorage.testing._themes.versions import Versions
 from aiostorage.testing._themes.writing import Writing
 
 
 class DriverContract(
-    Containers, Keys, Listing, Objects, Uploads, Writing, Reading, Downloads, Copies, Conditions, Cancelling
+    Containers,
+    Keys,
+    Objects,
+    Listing,
+    Uploads,
+    Writing,
+    Reading,
+    Downloads,
+    Copies,
+    Conditions,
+    Versions,
+    Links,
+    Cancelling,
 ):
-    """x."""
+    """What every driver promises, as tests.
+
+    Whoever writes a driver makes a subclass::
+
+        class TestMyDriver(DriverContract):
+            server = "mine 2.0"
+            deviations = {Deviation.CREATES_AGAIN: "the service answers 200"}
+
+            @pytest.fixture
+            async def driver(self):
+                async with MyDriver("http://localhost:1234") as driver:
+                    yield driver
+
+            @pytest.fixture
+            def witness(self):
+                return MyWitness("http://localhost:1234")
+
+    It needs pytest and the plugin of anyio, and runs on asyncio.
+
+    ``driver.capabilities`` decides what must work and what must be refused, before any request; nothing
+    is skipped. What else the provider does otherwise is declared with a reason, and then expected.
+
+    Attributes:
+        server: What the driver talks to, for reports.
+        deviations: What the provider does otherwise, and why.
+        refused_keys: Patterns (searched for, as by :func:`re.search`) of the keys that the provider
+            cannot hold, and why. The driver must refuse exactly these.
+
+    Each test has ``user_properties`` for whoever reports: ``contract-server``, ``contract-theme`` and
+    ``contract-deviations``, those that it has met.
+    """

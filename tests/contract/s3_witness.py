@@ -22,6 +22,7 @@ class S3Witness:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._versioned: set[str] = set()
 
     async def make_container(self, container: str) -> None:
         await asyncio.to_thread(self._client.create_bucket, Bucket=container)
@@ -84,6 +85,7 @@ class S3Witness:
         return [key for key, _ in await asyncio.to_thread(self._uploads, container)]
 
     async def keep_versions(self, container: str) -> None:
+        self._versioned.add(container)
         configuration = {"Status": "Enabled"}
         await asyncio.to_thread(
             self._client.put_bucket_versioning, Bucket=container, VersioningConfiguration=configuration
@@ -120,7 +122,14 @@ class S3Witness:
             return
         for key, upload_id in self._uploads(container):
             self._client.abort_multipart_upload(Bucket=container, Key=key, UploadId=upload_id)
+        if container in self._versioned:
+            versions = self._client.list_object_versions(Bucket=container)
+            for entry in versions.get("Versions", []) + versions.get("DeleteMarkers", []):
+                self._client.delete_object(Bucket=container, Key=entry["Key"], VersionId=entry["VersionId"])
         keys = self._keys(container)
-        if keys:
-            self._client.delete_objects(Bucket=container, Delete={"Objects": [{"Key": key} for key in keys]})
+        if simple := [{"Key": key} for key in keys if key.isprintable()]:
+            self._client.delete_objects(Bucket=container, Delete={"Objects": simple})
+        for key in keys:
+            if not key.isprintable():  # XML cannot carry it
+                self._client.delete_object(Bucket=container, Key=key)
         self._client.delete_bucket(Bucket=container)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class TestLocal(DriverContract):
     server = "local"
-    deviations = {Deviation.PLAIN_WITNESS: "a plain file has no headers"}
+    deviations: ClassVar = {Deviation.PLAIN_WITNESS: "a plain file has no headers"}
 
     @pytest.fixture
     def root(self, tmp_path: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -40,6 +40,7 @@ class S3Contract(DriverContract):
 
 class TestSwift(S3Contract):
     server = "swift"
+    refused_keys: ClassVar = {r"\0": "the server refuses such paths"}
 
     @pytest.fixture
     def service(self, swift_server: SwiftServer) -> SwiftServer:
@@ -48,15 +49,16 @@ class TestSwift(S3Contract):
 
 class TestRclone(S3Contract):
     server = "rclone"
-    refused_keys = {
+    refused_keys: ClassVar = {
         r"(?:\A|/)\.{0,2}(?:/|\Z)": "keys are the paths of files",
         r"[\x00-\x1f\x7f]": "control characters become others in names of files",
         r"[^/]{256}": "the name of a file has 255 bytes at most",
     }
-    deviations = {
+    deviations: ClassVar = {
         Deviation.NO_NESTED_KEYS: "keys are the paths of files",
         Deviation.COMPOSES_UNICODE: "names of files are compared so",
         Deviation.SLASH_ONLY: "it lists folders",
+        Deviation.ONLY_PLAIN_COPIES: "the server adds to the metadata of the source",
     }
 
     @pytest.fixture

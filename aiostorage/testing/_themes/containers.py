@@ -12,7 +12,6 @@ from aiostorage.errors import (
     ContainerNotFoundError,
     InvalidNameError,
     NotFoundError,
-    UnsupportedError,
 )
 from aiostorage.testing._themes.base import ContractBase, Deviation
 from aiostorage.testing._themes.data import content
@@ -145,7 +144,7 @@ class Containers(ContractBase):
         await container.delete()
         assert not await witness.has_container(container.name)
 
-    async def test_a_handle_makes_no_request(self, driver: Driver) -> None:
+    async def test_a_handle_on_a_container_makes_no_request(self, driver: Driver) -> None:
         """It is a name, whether there is such a container or not."""
         with Watch(driver) as watch:
             handle = driver.container("nothing-is-here")
@@ -163,11 +162,3 @@ class Containers(ContractBase):
                 at_once(call(name))
         with pytest.raises(InvalidNameError):
             at_once(driver.upload_object(b"", name, "key"))
-
-    async def test_content_delivery(self, driver: Driver, container: Container) -> None:
-        """It is there, or it is refused."""
-        if driver.capabilities.cdn:
-            assert container.cdn.url("a key").startswith("http")
-        else:
-            with pytest.raises(UnsupportedError):
-                _ = container.cdn

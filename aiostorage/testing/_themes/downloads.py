@@ -57,7 +57,7 @@ class Downloads(ContractBase):
 
     async def test_names_that_are_no_files(self, container: Container, witness: Witness, folder: Path) -> None:
         """A key does not lead out of the folder, and makes no folders."""
-        for key in ("a/..", "b/.", "..", "ends/", "null\0"):
+        for key in ("a/..", "b/.", "..", "ends/"):
             if not self.refuses_key(key):
                 await witness.put(container.name, key, b"content")
             with pytest.raises(InvalidNameError):
@@ -77,7 +77,7 @@ class Downloads(ContractBase):
         await container.download_object("key", folder / "other", overwrite=False)
         assert await in_folder(folder) == {"key": b"new", "other": b"new"}
 
-    async def test_progress(self, container: Container, witness: Witness, folder: Path) -> None:
+    async def test_progress_of_a_download(self, container: Container, witness: Witness, folder: Path) -> None:
         """It grows to the size."""
         for parts in (0, 3):
             data = content(parts * RANGE_BYTES + 100)
@@ -87,7 +87,7 @@ class Downloads(ContractBase):
                 assert ledger.is_monotone()
                 assert ledger.told[-1] == (len(data), len(data))
 
-    async def test_an_object_that_is_missing(self, container: Container, folder: Path) -> None:
+    async def test_downloading_a_missing_object(self, container: Container, folder: Path) -> None:
         """No file appears, nor anything else."""
         with pytest.raises(ObjectNotFoundError):
             await container.download_object("missing", folder / "file")
@@ -101,7 +101,7 @@ class Downloads(ContractBase):
         assert type(caught.value) is FileNotFoundError
         assert await in_folder(folder) == {}
 
-    async def test_a_progress_callback_that_fails(
+    async def test_a_progress_callback_that_fails_a_download(
         self, driver: Driver, container: Container, witness: Witness, folder: Path
     ) -> None:
         """It ends the download with its own error, and what was there stays."""

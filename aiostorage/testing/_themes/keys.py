@@ -56,6 +56,7 @@ KEYS = [
     "/",
     ".hidden/.aiostorage",
     "control\x01\x7f",
+    "nul\0",
     "tab\tnewline\nreturn\r",
     "emoji 😀/👩‍👩‍👧",
     "caf\u00e9",
@@ -160,18 +161,7 @@ class Keys(ContractBase):
         """Exactly the keys that it is declared to refuse, in every call, and without a request."""
         refused = [key for key in KEYS if self.refuses_key(key)]
         for key in [*IMPOSSIBLE, *refused]:
-            calls: list[Callable[[], object]] = [
-                lambda key=key: container.object(key),
-                lambda key=key: at_once(container.get_object(key)),
-                lambda key=key: at_once(container.upload_object(b"content", key)),
-                lambda key=key: container.open_writer(key),
-                lambda key=key: container.open_object(key),
-                lambda key=key: at_once(container.download_object(key, "nowhere")),
-                lambda key=key: at_once(container.delete_object(key)),
-                lambda key=key: at_once(container.delete_objects([key])),
-                lambda key=key: at_once(container.object("key").copy_to(container, key)),
-            ]
-            for call in calls:
+            for call in naming(container, key):
                 with pytest.raises(InvalidNameError) as caught:
                     call()
                 assert (caught.value.key, caught.value.container) == (key, container.name)
@@ -196,3 +186,18 @@ class Keys(ContractBase):
             keys.remove(COMPOSED[1])
         assert len(keys) > len(KEYS) // 2
         return keys
+
+
+def naming(container: Container, key: str) -> list[Callable[[], object]]:
+    """The calls that name an object, with this name."""
+    return [
+        lambda: container.object(key),
+        lambda: container.open_object(key),
+        lambda: container.open_writer(key),
+        lambda: at_once(container.get_object(key)),
+        lambda: at_once(container.upload_object(b"content", key)),
+        lambda: at_once(container.download_object(key, "nowhere")),
+        lambda: at_once(container.delete_object(key)),
+        lambda: at_once(container.delete_objects([key])),
+        lambda: at_once(container.object("key").copy_to(container, key)),
+    ]

@@ -152,7 +152,7 @@ class Reading(ContractBase):
             with pytest.raises(InvalidArgumentError):
                 at_once(obj.read(byte_range=byte_range))
             with pytest.raises(InvalidArgumentError):
-                obj.as_file(byte_range=byte_range)
+                obj.as_file(byte_range=byte_range).tell()
 
     async def test_nothing_is_requested_before_it_is_needed(
         self, driver: Driver, container: Container, witness: Witness
@@ -182,7 +182,7 @@ class Reading(ContractBase):
         with pytest.raises(FileNotFoundError):
             await container.open_object("missing")
 
-    async def test_leaving_early(self, container: Container, witness: Witness) -> None:
+    async def test_leaving_a_reader_early(self, container: Container, witness: Witness) -> None:
         """Nothing is left open, and the driver goes on to work: often, and at once."""
         await witness.put(container.name, "key", content(LARGE))
         for read_bytes in (0, 1, 1, LARGE // 2, LARGE - 1):

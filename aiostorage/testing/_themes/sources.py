@@ -7,8 +7,7 @@ import gzip
 import io
 import tempfile
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import aiofiles
 import aiohttp
@@ -16,11 +15,12 @@ from aiohttp.base_protocol import BaseProtocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
-    from aiostorage.body import Source
+    from aiostorage.body import Readable, Source
     from aiostorage.models import Buffer
 
-    MakeSource: TypeAlias = Callable[[bytes, Path], AbstractAsyncContextManager[Source]]
+    MakeSource: TypeAlias = "Callable[[bytes, Path], AbstractAsyncContextManager[Source]]"
 
 CHUNK_BYTES = 100_003
 """How much an iterator yields at once: a divisor of nothing."""
@@ -31,7 +31,7 @@ BEFORE = b"what was read already"
 class UploadFile:
     """What web frameworks hand over: an asynchronous ``read`` around a file of their own."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: Readable) -> None:
         self.file = file
         self.filename = "a name that the client has made up"
 
@@ -119,7 +119,7 @@ async def _gzip_file(data: bytes, folder: Path) -> AsyncGenerator[Source, None]:
 
 @asynccontextmanager
 async def _spooled_file(data: bytes, folder: Path) -> AsyncGenerator[Source, None]:
-    with tempfile.SpooledTemporaryFile(max_size=100_000, dir=folder) as file:
+    with tempfile.SpooledTemporaryFile(max_size=100_000, dir=str(folder)) as file:
         await asyncio.to_thread(file.write, data)
         await asyncio.to_thread(file.seek, 0)
         yield file
@@ -136,7 +136,7 @@ async def _aiofiles_file(data: bytes, folder: Path) -> AsyncGenerator[Source, No
 
 @asynccontextmanager
 async def _upload_file(data: bytes, folder: Path) -> AsyncGenerator[Source, None]:
-    with tempfile.SpooledTemporaryFile(max_size=100_000, dir=folder) as file:
+    with tempfile.SpooledTemporaryFile(max_size=100_000, dir=str(folder)) as file:
         await asyncio.to_thread(file.write, data)
         await asyncio.to_thread(file.seek, 0)
         yield UploadFile(file)

@@ -188,7 +188,7 @@ class Uploads(ContractBase):
         assert await witness.get(container.name, "key") is None
 
     @pytest.mark.parametrize("parts", [0, 2])
-    async def test_progress(self, container: Container, part_size: int, parts: int) -> None:
+    async def test_progress_of_an_upload(self, container: Container, part_size: int, parts: int) -> None:
         """It grows to the size, and knows the size where the source does."""
         data = content(parts * part_size + 100)
         for total in (len(data), None):
@@ -200,7 +200,7 @@ class Uploads(ContractBase):
                 assert {told for _, told in ledger.told} == {total}
 
     @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
-    async def test_a_progress_callback_that_fails(
+    async def test_a_progress_callback_that_fails_an_upload(
         self, container: Container, witness: Witness, part_size: int, is_async: bool
     ) -> None:
         """It ends the upload with its own error, and nothing is published."""
@@ -259,11 +259,10 @@ class Uploads(ContractBase):
         assert await witness.open_uploads(container.name) == []
 
 
-class FailingFile(io.RawIOBase):
+class FailingFile:
     """A file that cannot be read to its end."""
 
     def __init__(self, size: int, error: Exception) -> None:
-        super().__init__()
         self._left = size
         self._error = error
 

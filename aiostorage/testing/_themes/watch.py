@@ -9,7 +9,7 @@ import inspect
 from collections import Counter
 from contextvars import ContextVar
 from functools import wraps
-from typing import TYPE_CHECKING, Literal, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar, cast
 
 import pytest
 
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 REQUESTS = tuple(name for name, value in vars(Backend).items() if inspect.iscoroutinefunction(value))
+
+
+class _Method(Protocol):
+    """A coroutine function of a backend's class."""
+
+    async def __call__(self, backend: Backend, /, *args: object, **options: object) -> object:
+        """Make a request."""
+        ...
+
 
 _is_inside: ContextVar[bool] = ContextVar("_is_inside", default=False)
 
@@ -49,7 +58,7 @@ class Watch:
     def __enter__(self) -> Self:
         for name in REQUESTS:
             # Every method of the protocol is a coroutine function of the backend's class.
-            method = cast("Callable[..., Awaitable[object]]", getattr(type(self._backend), name))
+            method = cast("_Method", getattr(type(self._backend), name))
             self._patch.setattr(type(self._backend), name, self._watched(name, method))
         return self
 
@@ -65,11 +74,9 @@ class Watch:
         """
         self._actions[side, request, nth] = action
 
-    def _watched(
-        self, name: str, method: Callable[..., Awaitable[object]]
-    ) -> Callable[..., Coroutine[None, None, object]]:
+    def _watched(self, name: str, method: _Method) -> _Method:
         @wraps(method)
-        async def watched(backend: Backend, *args: object, **options: object) -> object:
+        async def watched(backend: Backend, /, *args: object, **options: object) -> object:
             if backend is not self._backend or _is_inside.get():  # a backend may call itself
                 return await method(backend, *args, **options)
             self.made.append(name)

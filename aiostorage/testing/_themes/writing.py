@@ -70,10 +70,14 @@ class Writing(ContractBase):
         """It comes out as it is; what was there stays, and what was sent goes."""
         await witness.put(container.name, "key", b"old")
         error = SourceError()
-        with pytest.raises(SourceError) as caught:
+
+        async def write() -> None:
             async with container.open_writer("key", part_size_bytes=part_size) as writer:
                 await writer.write(content(parts * part_size + 100))
                 raise error
+
+        with pytest.raises(SourceError) as caught:
+            await write()
         assert caught.value is error
         assert await witness.get(container.name, "key") == b"old"
         assert await witness.open_uploads(container.name) == []
@@ -103,7 +107,8 @@ class Writing(ContractBase):
     async def test_commit(self, container: Container, witness: Witness, part_size: int, parts: int) -> None:
         """It publishes before the block ends; nothing that happens later changes that."""
         data = content(parts * part_size + 100)
-        with pytest.raises(SourceError):
+
+        async def write() -> None:
             async with container.open_writer("key", part_size_bytes=part_size) as writer:
                 await writer.write(data)
                 info = await writer.commit()
@@ -114,6 +119,9 @@ class Writing(ContractBase):
                 with pytest.raises(ClosedError):
                     await writer.commit()
                 raise SourceError
+
+        with pytest.raises(SourceError):
+            await write()
         assert await witness.get(container.name, "key") == data
 
     @pytest.mark.parametrize("parts", [0, 2])
@@ -139,7 +147,7 @@ class Writing(ContractBase):
             await writer.write(b"late")
         assert await witness.get(container.name, "key") == b"in time"
 
-    async def test_a_part_that_fails(
+    async def test_a_written_part_that_fails(
         self, driver: Driver, container: Container, witness: Witness, part_size: int
     ) -> None:
         """Its error comes out of the block, which is cancelled if it waits for something else."""
@@ -147,16 +155,19 @@ class Writing(ContractBase):
         def fail() -> None:
             raise SourceError
 
+        async def write() -> None:
+            async with container.open_writer("key", part_size_bytes=part_size) as writer:
+                await writer.write(content(part_size + 1))
+                await asyncio.Event().wait()  # for ever
+
         with Watch(driver) as watch:
             watch.at("before", "upload_part", fail)
             with pytest.raises(SourceError):
-                async with container.open_writer("key", part_size_bytes=part_size) as writer:
-                    await writer.write(content(part_size + 1))
-                    await asyncio.Event().wait()  # for ever
+                await write()
         assert await witness.get(container.name, "key") is None
         assert await witness.open_uploads(container.name) == []
 
-    async def test_a_container_that_is_missing(self, driver: Driver, new_name: Callable[[], str]) -> None:
+    async def test_writing_where_nothing_is(self, driver: Driver, new_name: Callable[[], str]) -> None:
         """The error comes out when the block is left."""
         missing = driver.container(new_name())
         with pytest.raises(ContainerNotFoundError):

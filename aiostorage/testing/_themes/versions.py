@@ -1,0 +1,121 @@
+"""Versions: what was written over or deleted can be had again, where the provider keeps it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiostorage.errors import ObjectNotFoundError, UnsupportedError
+from aiostorage.testing._themes.base import ContractBase
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from aiostorage.container import Container
+    from aiostorage.driver import Driver
+    from aiostorage.object import Object
+    from aiostorage.testing.witness import Witness
+
+
+class Versions(ContractBase):
+    """Versions: what was written over or deleted can be had again, where the provider keeps it."""
+
+    async def test_where_there_are_none(self, driver: Driver, container: Container, witness: Witness) -> None:
+        """They are refused, in every call; the latest is not taken for the one that was asked for."""
+        if driver.capabilities.versioning:
+            return
+        await container.upload_object(b"content", "key")
+        old = container.object("key", version_id="1")
+        calls: list[Callable[[], Coroutine[None, None, object]]] = [
+            old.read,
+            old.as_file().read,
+            old.refresh,
+            old.delete,
+            lambda: old.copy_to(container, "copy"),
+            lambda: container.get_object("key", version_id="1"),
+            lambda: container.object("key").read(version_id="1"),
+            lambda: anext(container.list_objects(versions=True)),
+        ]
+        for call in calls:
+            with pytest.raises(UnsupportedError):
+                await call()
+        (outcome,) = await container.delete_objects([old])
+        assert isinstance(outcome.error, UnsupportedError)
+        assert await witness.keys(container.name) == ["key"]
+
+    async def test_an_old_one_is_read(self, versioned: Container | None, witness: Witness) -> None:
+        """By its id, in every way; without one it is the latest."""
+        if versioned is None:
+            return
+        await versioned.upload_object(b"first", "key", metadata={"number": "1"})
+        await versioned.upload_object(b"second", "key", metadata={"number": "2"})
+        latest, first = await all_versions(versioned)
+        assert (latest.name, latest.info is not None and latest.info.is_latest) == ("key", True)
+        assert (first.name, first.info is not None and first.info.is_latest) == ("key", False)
+        assert first.version_id is not None
+        assert first.version_id != latest.version_id
+        assert await first.read() == b"first"
+        async with first.as_file() as stream:
+            assert await stream.read() == b"first"
+        assert (await first.refresh()).metadata["number"] == "1"
+        again = await versioned.get_object("key", version_id=first.version_id)
+        assert (again.size, again.version_id, again.metadata["number"]) == (5, first.version_id, "1")
+        await first.copy_to(versioned, "copy")
+        assert await witness.get(versioned.name, "copy") == b"first"
+        assert await versioned.object("key").read() == b"second"
+
+    async def test_deletion_hides(self, versioned: Container | None) -> None:
+        """An object that is deleted is still there under its id; deleting that is for good."""
+        if versioned is None:
+            return
+        await versioned.upload_object(b"first", "key")
+        await versioned.delete_object("key")
+        with pytest.raises(ObjectNotFoundError):
+            await versioned.object("key").read()
+        assert [obj.name async for obj in versioned.list_objects()] == []
+        marker, first = await all_versions(versioned)
+        assert marker.info is not None
+        assert marker.info.is_delete_marker
+        assert await first.read() == b"first"
+        await marker.delete()  # and the object is back
+        assert await versioned.object("key").read() == b"first"
+        await first.delete()
+        assert await all_versions(versioned) == []
+
+    async def test_many_are_deleted_for_good(self, versioned: Container | None) -> None:
+        """A listing of versions may be deleted as it comes."""
+        if versioned is None:
+            return
+        for key in ("a", "b", "b", "c"):
+            await versioned.upload_object(b"content", key)
+        await versioned.delete_object("c")
+        outcomes = await versioned.delete_objects(versioned.list_objects(versions=True, page_size=2))
+        assert [(outcome.key, outcome.error) for outcome in outcomes] == [(key, None) for key in "abbcc"]
+        assert await all_versions(versioned) == []
+
+    async def test_a_container_goes_with_its_versions(self, versioned: Container | None, witness: Witness) -> None:
+        """Old ones and delete markers count as being in it."""
+        if versioned is None:
+            return
+        for key in ("a", "a", "b"):
+            await versioned.upload_object(b"content", key)
+        await versioned.delete_object("b")
+        await versioned.delete()
+        assert not await witness.has_container(versioned.name)
+
+    @pytest.fixture
+    async def versioned(
+        self, driver: Driver, container: Container, witness: Witness
+    ) -> AsyncIterator[Container | None]:
+        """A container that keeps versions; None where there is no such thing, which has a test of its own."""
+        if driver.capabilities.versioning:
+            await witness.keep_versions(container.name)
+            yield container
+        else:
+            yield None
+
+
+async def all_versions(container: Container) -> list[Object]:
+    """Every version of every object, by name and the newest first."""
+    return [obj async for obj in container.list_objects(versions=True)]
