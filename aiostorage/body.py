@@ -29,6 +29,8 @@ READ_BYTES = 1024 * 1024
 
 _BATCH_BYTES = 64 * 1024
 
+_FIRST_BYTES = 1024 * 1024
+
 _MAX_READ_BYTES = 1 << 30  # Linux gives at most 2 GiB - 4 KiB for one read(2)
 
 T = TypeVar("T")
@@ -94,27 +96,23 @@ class FileBody:
         Raises:
             InvalidArgumentError: The file was changed since it was opened.
         """
-        return await in_thread(self._read_at, self._start + offset, size)
+        return await in_thread(self._read_at, self._start + offset, bytearray(size))
 
     async def aclose(self) -> None:
         """Close the file, if it was opened here."""
         if self._is_ours:
             self._file.close()
 
-    def _read_at(self, position: int, size: int) -> Buffer:
-        pieces: list[bytes] = []
-        left = size
-        while left:
-            piece = os.pread(self._file.fileno(), min(left, _MAX_READ_BYTES), position)
-            if not piece:
-                break
-            pieces.append(piece)
-            position += len(piece)
-            left -= len(piece)
+    def _read_at(self, position: int, buffer: bytearray) -> bytearray:
+        """Fill the buffer, which the event loop's thread has allocated: others' arenas are never given back."""
+        view = memoryview(buffer)
+        while view and (count := os.preadv(self._file.fileno(), [view[:_MAX_READ_BYTES]], position)):
+            position += count
+            view = view[count:]
         status = os.fstat(self._file.fileno())
-        if left or self._version != (status.st_size, status.st_mtime_ns):
+        if view or self._version != (status.st_size, status.st_mtime_ns):
             raise InvalidArgumentError("the source file was changed while it was uploaded")
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return buffer
 
 
 class StreamBody:
@@ -151,20 +149,28 @@ class StreamBody:
             view = memoryview(self._rest)
             self._rest = view[size:]
             return view[:size]
-        first, self._rest = self._rest, b""
-        filled = bytearray(first)
-        while len(filled) < size:
-            try:
-                view = _bytes_of(await anext(self._chunks))
-            except StopAsyncIteration:
-                break
+        buffer = bytearray(min(size, _FIRST_BYTES))  # a short stream need not pay for a whole part
+        filled = 0
+        view = memoryview(self._rest)
+        self._rest = b""
+        while True:
             if not filled and len(view) >= size:
                 self._rest = view[size:]
                 return view[:size]
-            room = size - len(filled)
-            filled += view[:room]
-            self._rest = view[room:]
-        return filled
+            taken = min(len(view), size - filled)
+            if filled + taken > len(buffer):
+                larger = bytearray(size)
+                larger[:filled] = memoryview(buffer)[:filled]
+                buffer = larger
+            buffer[filled : filled + taken] = view[:taken]
+            filled += taken
+            if filled == size:
+                self._rest = view[taken:]
+                return buffer
+            try:
+                view = _bytes_of(await anext(self._chunks))
+            except StopAsyncIteration:
+                return memoryview(buffer)[:filled]
 
     async def aclose(self) -> None:
         """Close the iterator, so that a generator's ``finally`` runs now."""
@@ -241,7 +247,7 @@ def _open_path(path: str | os.PathLike[str]) -> Body:
 
 def _open_file(file: DiskFile, *, is_ours: bool = False) -> FileBody | None:
     """The file by position, or None where it has no positions."""
-    if not file.seekable() or not hasattr(os, "pread"):
+    if not file.seekable() or not hasattr(os, "preadv"):
         return None
     return FileBody(file, start=file.tell(), is_ours=is_ours)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
     from types import TracebackType
 
-    from aiostorage.backend import Backend
+    from aiostorage.backend import Backend, OnSent
     from aiostorage.body import Source
     from aiostorage.models import Capabilities, DeleteOutcome, ObjectInfo, PresignedRequest
     from aiostorage.options import (
@@ -267,19 +267,27 @@ class Driver:
         self._backend.check_name(where.name, name)
         part_size, concurrency = self._transfer(options)
         callback = options.get("progress")
+        written = _write_options(name, options)
         body = await open_body(source, size=options.get("size"))
+
+        async def store(on_sent: OnSent | None) -> ObjectInfo:
+            return await upload(
+                self._backend,
+                where.name,
+                name,
+                body,
+                written,
+                part_size=part_size,
+                concurrency=concurrency,
+                on_sent=on_sent,
+            )
+
         try:
-            async with reporting(callback, body.size) as progress:
-                info = await upload(
-                    self._backend,
-                    where.name,
-                    name,
-                    body,
-                    _write_options(name, options),
-                    part_size=part_size,
-                    concurrency=concurrency,
-                    on_sent=None if callback is None else progress.add,
-                )
+            if callback is None:
+                info = await store(None)
+            else:
+                async with reporting(callback, body.size) as progress:
+                    info = await store(progress.add)
         finally:
             await body.aclose()
         return Object(where, name, info=info)

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, Unpack
 
 from aiostorage._http.credentials import C, CredentialCache, utc_now
 from aiostorage._http.headers import parse_http_date
-from aiostorage._http.messages import Request, Response, Wire
+from aiostorage._http.messages import Request, Response, TransportError, Wire
 from aiostorage._http.retry import RetryBudget, RetryPolicy, parse_retry_after
-from aiostorage._http.session import Session, SessionResponse, TransportError
 from aiostorage._http.slots import Slots
 from aiostorage.errors import (
     AuthenticationError,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from aiostorage._http.options import HTTPOptions
+    from aiostorage._http.session import Session, SessionResponse
 
 T = TypeVar("T")
 
@@ -90,14 +90,8 @@ class HTTPClient(Generic[C]):
         self._credentials = credentials
         self._retry = options.get("retry", RetryPolicy())
         self._slots = Slots(options.get("max_connections", 128), options.get("pool_timeout_s", 60.0))
-        self._session = Session(
-            session=options.get("session"),
-            connect_timeout_s=options.get("connect_timeout_s", 10.0),
-            idle_timeout_s=options.get("idle_timeout_s", 60.0),
-            proxy=options.get("proxy"),
-            ca_bundle=options.get("ca_bundle"),
-            client_certificate=options.get("client_certificate"),
-        )
+        self._options = options
+        self._session: Session | None = None
         self._budget = RetryBudget()
         self._clock_offset = timedelta(0)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -122,7 +116,8 @@ class HTTPClient(Generic[C]):
     async def aclose(self) -> None:
         """Close all connections. Open response bodies break; later calls are refused."""
         self._is_closed = True
-        await self._session.aclose()
+        if self._session is not None:
+            await self._session.aclose()
 
     async def _attempts(self, request: Request, attempt: Callable[[Request, _Call], Awaitable[T]]) -> T:
         self._check_usable(request)
@@ -188,6 +183,10 @@ class HTTPClient(Generic[C]):
 
     async def _ask(self, request: Request, call: _Call) -> tuple[SessionResponse, C | None]:
         credential = None if self._credentials is None else await self._credentials.get()
+        if self._session is None:
+            # aiohttp takes a tenth of a second to import: not on the event loop's thread.
+            made = await asyncio.to_thread(_make_session, self._options)
+            self._session = self._session or made
         wire = self._sign(request, credential, self._now() + self._clock_offset)
         on_sent = call.counting(request.on_sent)
         call.may_have_arrived = True
@@ -325,6 +324,19 @@ class _Call:
         self._sent += sent
         if self._on_sent is not None:
             self._on_sent(sent)
+
+
+def _make_session(options: HTTPOptions) -> Session:
+    from aiostorage._http.session import Session  # noqa: PLC0415 - see where this is called
+
+    return Session(
+        session=options.get("session"),
+        connect_timeout_s=options.get("connect_timeout_s", 10.0),
+        idle_timeout_s=options.get("idle_timeout_s", 60.0),
+        proxy=options.get("proxy"),
+        ca_bundle=options.get("ca_bundle"),
+        client_certificate=options.get("client_certificate"),
+    )
 
 
 def _may_repeat(request: Request, error: StorageError, call: _Call) -> bool:

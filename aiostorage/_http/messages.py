@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from aiostorage.models import EMPTY
 
@@ -55,3 +55,21 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class TransportError(Exception):
+    """A request that got no usable answer.
+
+    Attributes:
+        kind: ``timeout``, ``connection``, ``certificate`` (no use to try again), or ``protocol``
+            (what came was not HTTP).
+        may_have_arrived: Whether the service may have seen the request.
+    """
+
+    def __init__(
+        self, kind: Literal["timeout", "connection", "certificate", "protocol"], message: str, *, may_have_arrived: bool
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.kind: Literal["timeout", "connection", "certificate", "protocol"] = kind
+        self.may_have_arrived = may_have_arrived

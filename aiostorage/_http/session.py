@@ -15,11 +15,13 @@ import asyncio
 import ssl
 import urllib.parse
 import urllib.request
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import payload
 from yarl import URL
+
+from aiostorage._http.messages import TransportError
 
 if TYPE_CHECKING:
     import os
@@ -33,24 +35,6 @@ _SLICE_BYTES = 256 * 1024
 """Body bytes handed to the transport at once: what asyncio reads and writes in one call."""
 
 _NO_AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-
-
-class TransportError(Exception):
-    """A request that got no usable answer.
-
-    Attributes:
-        kind: ``timeout``, ``connection``, ``certificate`` (no use to try again), or ``protocol``
-            (what came was not HTTP).
-        may_have_arrived: Whether the service may have seen the request.
-    """
-
-    def __init__(
-        self, kind: Literal["timeout", "connection", "certificate", "protocol"], message: str, *, may_have_arrived: bool
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.kind: Literal["timeout", "connection", "certificate", "protocol"] = kind
-        self.may_have_arrived = may_have_arrived
 
 
 class Session:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiostorage.backend import ObjectBody
     from aiostorage.models import Buffer, ObjectInfo
 
-_BATCH_BYTES = 1024 * 1024
+_BATCH_BYTES = 2 * 1024 * 1024
 """Written to the file by one call of a thread."""
 
 

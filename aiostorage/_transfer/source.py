@@ -43,7 +43,7 @@ class ObjectSource:
         backend: Where it is.
         container: Name of the container.
         key: Name of the object.
-        options: Conditions and version; the byte range is given to :meth:`open`.
+        options: Conditions and version; no byte range, which is given to :meth:`open`.
         info: The version to pin, where it is known from a listing or an earlier answer.
     """
 
@@ -53,7 +53,7 @@ class ObjectSource:
         self._backend = backend
         self._container = container
         self._key = key
-        self._options = replace(options, byte_range=None)
+        self._options = options
         self.info = info
 
     async def open(self, byte_range: ByteRange | None = None) -> ObjectBody:
@@ -62,7 +62,7 @@ class ObjectSource:
         Raises:
             ObjectChangedError: The object is not the version that was pinned.
         """
-        options = replace(self._options, byte_range=byte_range)
+        options = self._options if byte_range is None else replace(self._options, byte_range=byte_range)
         pinned = self.info
         if pinned is not None and pinned.etag is not None:
             if self._backend.capabilities.read_conditions and options.if_match is None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pytest
 
 results: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-deviations: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+deviations: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)  # a dict keeps the order
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -19,7 +19,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     cell = properties["contract-theme"], properties["contract-server"]
     if report.when == "call" or report.failed:
         results[cell][report.outcome] += 1
-    deviations[cell].update(properties["contract-deviations"])
+    deviations[cell].update(dict.fromkeys(properties["contract-deviations"]))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

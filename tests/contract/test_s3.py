@@ -58,6 +58,7 @@ class TestRclone(S3Contract):
         Deviation.NO_NESTED_KEYS: "keys are the paths of files",
         Deviation.COMPOSES_UNICODE: "names of files are compared so",
         Deviation.SLASH_ONLY: "it lists folders",
+        Deviation.SHORT_SUFFIX: "it answers 416",
         Deviation.ONLY_PLAIN_COPIES: "the server adds to the metadata of the source",
     }
 

@@ -88,6 +88,7 @@ _BY_CODE: Final[Mapping[str, Meaning]] = {
     "MetadataTooLarge": (InvalidArgumentError, False),
     "InvalidBucketName": (InvalidNameError, False),
     "InvalidObjectName": (InvalidNameError, False),
+    "InvalidURI": (InvalidNameError, False),
     "KeyTooLongError": (InvalidNameError, False),
     "XMinioInvalidObjectName": (InvalidNameError, False),
     "MethodNotAllowed": (UnsupportedError, False),

@@ -51,7 +51,7 @@ def _fault(key: str, vendor: Vendor) -> str | None:
     if not 0 < size <= MAX_KEY_BYTES:
         return f"1 to {MAX_KEY_BYTES} bytes of UTF-8"
     if vendor.forbidden_key is not None and vendor.forbidden_key.search(key):
-        return f"{vendor.name} keeps keys as paths of files"
+        return f"{vendor.name} keeps no such keys"
     longest = vendor.max_segment_bytes
     if longest is not None and size > longest and any(len(part.encode()) > longest for part in key.split("/")):
         return f"more than {longest} bytes between slashes"

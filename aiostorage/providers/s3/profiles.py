@@ -138,6 +138,7 @@ GENERIC = Vendor(name="generic")
 # Conditions on Complete are accepted and ignored; If-Match on PUT wants an unquoted ETag (both seen on 16.2).
 CEPH = Vendor(
     name="ceph",
+    forbidden_key=re.compile("\x00"),
     etag_is_md5="unencrypted",
     verifies_signed_payload=True,
     url_encoded_lists=True,
@@ -152,6 +153,7 @@ CEPH = Vendor(
 # stored (seen on 2.38: two of sixteen racers win), so it is not offered.
 SWIFT = Vendor(
     name="swift",
+    forbidden_key=re.compile("\x00"),
     etag_is_md5="always",
     verifies_signed_payload=True,
     url_encoded_lists=True,

@@ -30,6 +30,7 @@ class Deviation(StrEnum):
     NO_NESTED_KEYS = "an object cannot be named like a folder of another"
     COMPOSES_UNICODE = "an object is found under an equivalent name, too, if there is none of exactly that name"
     SLASH_ONLY = "any delimiter is taken for a slash"
+    SHORT_SUFFIX = "the last bytes of an object that has not as many are none, and not all of it"
     ONLY_PLAIN_COPIES = "a copy cannot be given other headers and metadata than its source has"
     PLAIN_WITNESS = "without the driver, nobody sees or sets more than names and content"
     UNCONDITIONAL_PARTS = "writes by parts take no conditions"
@@ -102,7 +103,7 @@ class ContractBase:
         """Whether the provider is declared to be unable to hold an object of this name."""
         for pattern, reason in self.refused_keys.items():
             if re.search(pattern, key):
-                self._used.append(f"refuses keys like {key[:20]!r}: {reason}")
+                self._used.append(f"refuses keys with {pattern}: {reason}")
                 return True
         return False
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from aiostorage.errors import ClosedError, InvalidArgumentError, ObjectChangedError, RangeNotSatisfiableError
-from aiostorage.testing._themes.base import ContractBase
+from aiostorage.testing._themes.base import ContractBase, Deviation
 from aiostorage.testing._themes.data import content
 from aiostorage.testing._themes.watch import Watch, at_once
 
@@ -120,6 +120,10 @@ class Reading(ContractBase):
         for byte_range in RANGES:
             start, stop = byte_range
             expected = data[max(start, -SIZE) : stop]
+            if start < -SIZE and self.deviates(Deviation.SHORT_SUFFIX):
+                with pytest.raises(RangeNotSatisfiableError):
+                    await obj.read(byte_range=byte_range)
+                continue
             assert await obj.read(byte_range=byte_range) == expected
             async with obj.as_file(byte_range=byte_range) as stream:
                 assert await stream.read(1) == expected[:1]
@@ -152,7 +156,7 @@ class Reading(ContractBase):
             with pytest.raises(InvalidArgumentError):
                 at_once(obj.read(byte_range=byte_range))
             with pytest.raises(InvalidArgumentError):
-                obj.as_file(byte_range=byte_range).tell()
+                assert obj.as_file(byte_range=byte_range)
 
     async def test_nothing_is_requested_before_it_is_needed(
         self, driver: Driver, container: Container, witness: Witness

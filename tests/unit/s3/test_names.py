@@ -4,7 +4,7 @@ import pytest
 
 from aiostorage.errors import InvalidNameError
 from aiostorage.providers.s3.names import check_container, check_key
-from aiostorage.providers.s3.profiles import AWS, GENERIC, MINIO, RCLONE, SWIFT, Vendor
+from aiostorage.providers.s3.profiles import AWS, CEPH, GENERIC, MINIO, RCLONE, SWIFT, Vendor
 
 KEYS = ["a", "#", "a+b", "%2F", "a//b", "../x", "a/./b", "/a", "a/", ".", "..", " ", "\U0001f600" * 256, "\x01", "\r\n"]
 
@@ -25,6 +25,8 @@ def test_but_for_length_and_encoding(key: str) -> None:
 @pytest.mark.parametrize(
     ("vendor", "key", "is_held"),
     [
+        (SWIFT, "a\x00", False),
+        (CEPH, "a\x00", False),
         (RCLONE, "a/b.c/..d", True),
         (RCLONE, "a//b", False),
         (RCLONE, "/a", False),
@@ -40,7 +42,7 @@ def test_but_for_length_and_encoding(key: str) -> None:
         (MINIO, "../b", False),
     ],
 )
-def test_services_that_keep_files_hold_only_paths(vendor: Vendor, key: str, is_held: bool) -> None:
+def test_what_some_services_cannot_hold(vendor: Vendor, key: str, is_held: bool) -> None:
     if is_held:
         check_key("bucket", key, vendor)
     else:
