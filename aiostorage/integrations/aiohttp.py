@@ -42,6 +42,6 @@ async def send_object(
         except BaseException:
             # Else an error handler would put a second response into the middle of this one.
             if request.transport is not None:
-                pass
+                request.transport.abort()
             raise
     return response

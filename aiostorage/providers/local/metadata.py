@@ -16,7 +16,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 from aiostorage.models import WriteOptions
-from aiostorage.providers.local.files import sync_folder, without_links
+from aiostorage.providers.local.files import ABSENT, sync_folder, without_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -173,7 +173,7 @@ def _to_json(record: Record) -> bytes:
 def _read(path: str, key: str) -> Record | None:
     """A record; None where there is none, or one that a crash or a copy has cut short."""
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=without_links) as file:
             document = mapping(json.loads(file.read()))
         record = Record(
             key=text(document["key"]),
@@ -181,6 +181,10 @@ def _read(path: str, key: str) -> Record | None:
             crc32=integer(document["crc32"]),
             options=options_from_json(document["options"]),
         )
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return None
+    except OSError as error:
+        if error.errno in ABSENT:
+            return None
+        raise
     return record if record.key == key else None

@@ -163,8 +163,7 @@ class S3Backend:
     async def delete_object(self, container: str, key: str, *, version_id: str | None = None) -> None:
         """Remove an object, or make it invisible where the container keeps versions."""
         site = await self._ready(container, key)
-        if version_id is not None:
-            self._require(site.vendor.versioning, "delete_object", "versions")
+        self._check_version("delete_object", version_id)
         ref = ObjectRef(container=container, key=key, version_id=version_id)
         with contextlib.suppress(ObjectNotFoundError):
             await self._http.send(requests.delete_object(site, ref))
@@ -174,11 +173,11 @@ class S3Backend:
         site = await self._ready(container)
         for ref in refs:
             self.check_name(container, ref.key)
-            self._require(ref.version_id is None or site.vendor.versioning, "delete_objects", "versions")
         limit = site.vendor.limits.max_delete_batch
         if len(refs) > limit:
             raise InvalidArgumentError(f"more than {limit} objects to delete at once", provider=self.name)
-        bulk = [ref for ref in refs if xml.is_expressible(ref.key)] if site.vendor.bulk_delete else []
+        # The others are deleted singly, or refused so.
+        bulk = [ref for ref in refs if self._is_for_bulk_delete(ref)]
         outcomes: dict[ObjectRef, DeleteOutcome] = {}
         if bulk:
             request = requests.delete_objects(site, container, bulk)
@@ -196,6 +195,7 @@ class S3Backend:
         """Copy within the service."""
         site = await self._ready(container, key)
         self.check_name(source.container, source.key)
+        self._check_version("copy_object", source.version_id)
         if options is not None:
             self._require(site.vendor.replaces_metadata, "copy_object", "a copy with other metadata")
             self._check_writing("copy_object", options, also=site.vendor.conditional_copy)
@@ -232,6 +232,7 @@ class S3Backend:
         """Store a part that is a range of an object the service holds already."""
         site = await self._ready(upload.container, upload.key)
         self.check_name(source.container, source.key)
+        self._check_version("copy_part", source.version_id)
         self._require(site.vendor.copy_part, "copy_part", "parts that are copies")
         request = requests.copy_part(site, upload, number, source, byte_range)
         return responses.copy_part(request, await self._http.send(request), number, byte_range)
@@ -351,6 +352,10 @@ class S3Backend:
             return False
         return True
 
+    def _is_for_bulk_delete(self, ref: ObjectRef) -> bool:
+        vendor = self._site.vendor
+        return vendor.bulk_delete and xml.is_expressible(ref.key) and (vendor.versioning or ref.version_id is None)
+
     async def _delete_singly(
         self, container: str, refs: Sequence[ObjectRef], known: Mapping[ObjectRef, DeleteOutcome]
     ) -> list[DeleteOutcome]:
@@ -375,10 +380,12 @@ class S3Backend:
             message = f"{what} cannot be relied on here; the vendor is taken to be {self._site.vendor.name!r}"
             raise UnsupportedError(message, provider=self.name, operation=operation)
 
+    def _check_version(self, operation: str, version_id: str | None) -> None:
+        self._require(version_id is None or self._site.vendor.versioning, operation, "versions")
+
     def _check_reading(self, operation: str, options: ReadOptions) -> None:
         vendor = self._site.vendor
-        if options.version_id is not None:
-            self._require(vendor.versioning, operation, "versions")
+        self._check_version(operation, options.version_id)
         if options.if_match is not None or options.if_none_match is not None:
             self._require(vendor.read_conditions, operation, "conditions on reads")
 

@@ -16,13 +16,17 @@ import pytest
 from aiostorage.errors import NotFoundError, ObjectNotFoundError, PreconditionFailedError
 from aiostorage.models import WHOLE, ListQuery, ObjectRef, WriteOptions
 from aiostorage.providers.local import LocalBackend
+from aiostorage.providers.local.files import OutputFile
+from aiostorage.providers.local.folder import Folder
+from aiostorage.providers.local.locks import acquire, release
+from aiostorage.providers.local.names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from tests.unit.local.conftest import Box
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")]
 
 HERE = Path(__file__).parents[3]
 LARGE = random.Random(1).randbytes(9 << 20)
@@ -88,26 +92,67 @@ async def test_two_processes_write_one_object(box: Box) -> None:
 async def test_nobody_misses_an_object_that_makes_way(box: Box) -> None:
     """``a`` is moved aside when ``a/b`` is written, and its folder comes and goes."""
     first = await box.put("a", b"file", version="1")
-    is_over = False
-
-    async def read() -> int:
-        count = 0
-        while not is_over:
-            assert await box.get("a") == b"file"
-            assert await box.head("a") == first
-            count += 1
-        return count
 
     async def write() -> None:
-        nonlocal is_over
         for number in range(60):
             await box.put(f"a/{number % 3}/x")
             await box.backend.delete_object("box", f"a/{number % 3}/x")
-        is_over = True
 
-    *reads, _ = await asyncio.gather(read(), read(), write())
-    assert min(reads) > 3
-    assert os.listdir(box.path / ".aiostorage" / "uploads") == []
+    async with asyncio.TaskGroup() as group:
+        writer = group.create_task(write())
+        reads = 0
+        while not writer.done():
+            assert await box.get("a") == b"file"
+            assert await box.head("a") == first
+            reads += 1
+    assert reads > 3
+
+
+async def test_an_object_that_is_replaced_while_it_is_looked_at(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The replacement, its record with it, falls between a look at the file and one at its record."""
+    await box.put("key", b"old", version="1")
+    folder = Folder(str(box.root), "box", Names(), fsync=False, prepared=set())
+    lstat = os.lstat
+    left = 3
+
+    def replace(path: str) -> os.stat_result:
+        nonlocal left
+        status = lstat(path)
+        if left and path == f"{box.path}/key":
+            left -= 1
+            file = OutputFile()
+            monkeypatch.setattr(os, "lstat", lstat)
+            folder.create(file)
+            file.write(b"new")
+            with folder.lock():
+                folder.publish("key", file, WriteOptions(metadata={"version": "2"}))
+            monkeypatch.setattr(os, "lstat", replace)
+        return status
+
+    monkeypatch.setattr(os, "lstat", replace)
+    info = await box.head("key")
+    assert left == 0
+    assert info.metadata == {"version": "2"}
+    assert info.object_hash is not None
+
+
+async def test_a_lock_of_a_file_that_was_removed_meanwhile_is_none(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    held = acquire(path)
+    inode = os.stat(path).st_ino
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(asyncio.to_thread(acquire, path))
+        while not any(f":{inode} " in line for line in waiters()):
+            await asyncio.sleep(0)
+        os.unlink(path)
+        release(held)
+    assert os.path.samestat(os.fstat(waiting.result()), os.stat(path))
+    release(waiting.result())
+
+
+def waiters() -> list[str]:
+    """Who waits for a lock, as the system tells."""
+    return [line for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
 
 
 async def test_readers_of_an_object_that_is_replaced_have_one_version(box: Box) -> None:

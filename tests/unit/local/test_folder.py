@@ -12,16 +12,19 @@ import anyio
 import pytest
 
 from aiostorage.errors import (
+    ClosedError,
     ContainerNotEmptyError,
     ContainerNotFoundError,
     InvalidNameError,
     NotFoundError,
     ObjectNotFoundError,
     PermissionDeniedError,
+    StorageConnectionError,
     StorageError,
 )
-from aiostorage.models import WHOLE, ListQuery, ObjectRef, ReadOptions, WriteOptions
+from aiostorage.models import WHOLE, ByteRange, ListQuery, ObjectRef, ReadOptions, WriteOptions
 from aiostorage.providers.local import LocalBackend
+from tests.unit.local.conftest import open_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,7 +171,29 @@ async def test_an_overwritten_object_has_no_metadata_of_the_old_one(box: Box) ->
 async def test_an_etag_changes_with_every_write(box: Box) -> None:
     etags = {(await box.put("key", b"same")).etag for _ in range(50)}
     assert len(etags) == 50
-    assert (await box.head("key")).etag in etags
+    info = await box.head("key")
+    assert info.etag in etags
+    assert info.last_modified is not None
+    assert abs(info.last_modified.timestamp() - time.time()) < 60
+
+
+async def test_an_etag_changes_when_the_clock_goes_back(box: Box) -> None:
+    path = box.path / "key"
+    path.write_bytes(b"same")
+    later = (2_000_000_000 * 10**9, 4_000_000_000 * 10**9)
+    os.utime(path, ns=later)
+    before = await box.head("key")
+    after = await box.put("key", b"same")
+    assert after.etag != before.etag
+    assert path.stat().st_mtime_ns > later[1]
+
+
+async def test_times_that_no_calendar_has(box: Box) -> None:
+    (box.path / "key").write_bytes(b"")
+    os.utime(box.path / "key", ns=(0, -(2**61)))
+    info = await box.head("key")
+    assert info.last_modified is None or info.last_modified.year < 1950
+    assert await box.names() == ["key"]
 
 
 # Copies of a container
@@ -214,9 +239,15 @@ async def test_a_copy_that_may_only_be_read(box: Box) -> None:
         assert await body.read() == b"content"
 
 
+def the_record(box: Box) -> Path:
+    """The file with the metadata of the only object."""
+    (record,) = (box.path / ".aiostorage" / "metadata").glob("*/*")
+    return record
+
+
 async def test_a_torn_record_is_none(box: Box) -> None:
     await box.backend.put_object("box", "key", b"content", OPTIONS)
-    (record,) = (box.path / ".aiostorage" / "metadata").glob("*/*")
+    record = the_record(box)
     record.write_bytes(record.read_bytes()[:-5])
     assert (await box.head("key")).metadata == {}
     assert await box.get("key") == b"content"
@@ -316,7 +347,53 @@ async def test_what_is_ours_is_no_link(box: Box, outside: Path, name: str) -> No
     path.unlink()
 
 
+async def test_a_record_is_no_link(box: Box, outside: Path) -> None:
+    await box.put("key", b"content")
+    record = the_record(box)
+    record.unlink()
+    record.symlink_to(outside / "secret")
+    assert await box.get("key") == b"content"
+    with pytest.raises(StorageError):
+        await box.put("key", b"new")
+    assert (outside / "secret").read_bytes() == b"secret"
+
+
 # Errors
+
+
+async def test_a_write_that_fails_late_leaves_no_folder(box: Box) -> None:
+    await box.put("deep/er/key")
+    record = the_record(box)
+    await box.backend.delete_object("box", "deep/er/key")
+    record.mkdir()  # where the record was to be written
+    with pytest.raises(StorageError):
+        await box.put("deep/er/key")
+    assert os.listdir(box.path) == [".aiostorage"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [ReadOptions(if_match="another"), ReadOptions(byte_range=ByteRange(2 << 20)), ReadOptions(if_none_match="*")],
+)
+async def test_a_read_that_is_refused_closes_the_file(box: Box, tmp_path: Path, options: ReadOptions) -> None:
+    await box.put("key", bytes(1 << 20))
+    with pytest.raises(StorageError) as caught:
+        await box.backend.get_object("box", "key", options)
+    assert open_files(tmp_path) == []  # while the error is still there, and what it refers to
+    assert caught.value.key == "key"
+
+
+async def test_a_file_that_is_cut_while_it_is_read(box: Box) -> None:
+    await box.put("key", bytes(3 << 20))
+    body = await box.backend.get_object("box", "key", WHOLE)
+    os.truncate(box.path / "key", 10)
+    with pytest.raises(StorageConnectionError) as caught:
+        await body.read()
+    await body.aclose()
+    await body.aclose()
+    assert caught.value.retryable
+    with pytest.raises(ClosedError):
+        await body.read()
 
 
 async def test_a_full_disk_leaves_nothing(box: Box) -> None:

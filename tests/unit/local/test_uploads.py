@@ -21,6 +21,10 @@ from aiostorage.errors import (
 from aiostorage.models import WHOLE, ByteRange, ObjectRef, Upload, WriteOptions
 from aiostorage.providers._semantics import crc32_hash
 from aiostorage.providers.local import LocalBackend
+from aiostorage.providers.local.files import OutputFile
+from aiostorage.providers.local.folder import Folder
+from aiostorage.providers.local.names import Names
+from aiostorage.providers.local.uploads import PendingUpload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -204,6 +208,18 @@ async def test_one_of_two_completes(box: Box, sending: Sending) -> None:
     results = await asyncio.gather(sending.complete(parts), sending.complete(parts), return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["ObjectInfo", "UploadNotFoundError"]
     assert await box.get("a/key") == CONTENT
+
+
+async def test_a_plan_is_given_up_when_a_part_is_sent_meanwhile(box: Box, sending: Sending) -> None:
+    parts = sorted(await sending.send_all(), key=lambda part: part.number)
+    folder = Folder(str(box.root), "box", Names(), fsync=False, prepared=set())
+    pending = PendingUpload(folder, sending.upload)
+    plan, file = pending.plan(parts), OutputFile()
+    assert pending.adopt(plan, file)
+    await sending.send(2, b"?")
+    assert pending.publish(plan, file, OPTIONS) is None
+    file.close()
+    assert await box.names() == []
 
 
 async def test_an_upload_that_is_over(box: Box, sending: Sending) -> None:
