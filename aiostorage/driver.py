@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import AsyncIterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
-from aiostorage._tasks import in_thread
 from aiostorage._transfer import listing
 from aiostorage._transfer.copy import copy_between, copy_within
 from aiostorage._transfer.delete import delete_container, delete_many
 from aiostorage._transfer.download import download
-from aiostorage._transfer.paths import safe_join
 from aiostorage._transfer.progress import reporting
 from aiostorage._transfer.reader import ObjectReader
 from aiostorage._transfer.source import ObjectSource, read_object
@@ -27,6 +24,7 @@ from aiostorage.object import Object
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from aiostorage.backend import Backend, OnSent
@@ -332,11 +330,10 @@ class Driver:
             InvalidNameError: The destination is a folder, and the object's name is no file's.
         """
         part_size, concurrency = self._transfer(options)
-        path = await in_thread(_file_path, destination, obj.name)
         async with reporting(options.get("progress"), obj.size) as progress:
-            await download(
+            return await download(
                 self._source(obj, options),
-                path,
+                destination,
                 size_hint=obj.size,
                 part_size=part_size,
                 concurrency=concurrency,
@@ -344,7 +341,6 @@ class Driver:
                 overwrite=options.get("overwrite", True),
                 fsync=options.get("fsync", False),
             )
-        return path
 
     def open_object(self, obj: Object, **options: Unpack[OpenOptions]) -> ObjectReader:
         """An asynchronous file to read an object from: ``async with`` it, or ``await`` it to open it now.
@@ -473,11 +469,6 @@ class Driver:
         if part_size < 1 or concurrency < 1:
             raise InvalidArgumentError(f"part_size_bytes={part_size}, concurrency={concurrency}: both are at least 1")
         return part_size, concurrency
-
-
-def _file_path(destination: str | os.PathLike[str], name: str) -> Path:
-    path = Path(destination)
-    return safe_join(path, name.rpartition("/")[2]) if path.is_dir() else path
 
 
 def _read_options(obj: Object, options: ReadObjectOptions) -> ReadOptions:

@@ -6,18 +6,19 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aiostorage._tasks import clean_up, in_thread, run_to_end, task_group
-from aiostorage._transfer.paths import FileWriter
-from aiostorage._transfer.source import Verifier
+from aiostorage._transfer.paths import FileWriter, write_file
+from aiostorage._transfer.source import SMALL_BYTES, Verifier, read_body
 from aiostorage.errors import RangeNotSatisfiableError
 from aiostorage.models import ByteRange
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
     from aiostorage._transfer.progress import Progress
     from aiostorage._transfer.source import ObjectSource, RangeReader
     from aiostorage.backend import ObjectBody
-    from aiostorage.models import Buffer, ObjectInfo
+    from aiostorage.models import Buffer
 
 _BATCH_BYTES = 2 * 1024 * 1024
 """Written to the file by one call of a thread."""
@@ -25,7 +26,7 @@ _BATCH_BYTES = 2 * 1024 * 1024
 
 async def download(
     source: ObjectSource,
-    destination: Path,
+    destination: str | os.PathLike[str],
     *,
     size_hint: int | None,
     part_size: int,
@@ -33,8 +34,8 @@ async def download(
     progress: Progress,
     overwrite: bool,
     fsync: bool,
-) -> ObjectInfo:
-    """Write an object to a file, and say what was written.
+) -> Path:
+    """Write an object to a file, and return its path.
 
     The bytes go to a temporary file beside the destination, which takes the destination's name at
     the end. After a failure or a cancellation nothing is left of it.
@@ -42,29 +43,36 @@ async def download(
     Raises:
         AlreadyExistsError: There is a file already, and ``overwrite`` is False.
         ChecksumMismatchError: The bytes that came are not those that were stored.
+        InvalidNameError: The destination is a folder, and the object's name is no file's.
         ObjectChangedError: The object was replaced while it was read.
     """
     body = await _open_first(source, size_hint, part_size)
-    file: FileWriter | None = None
     try:
-        info = body.info
-        progress.total = info.size
-        file = await run_to_end(asyncio.to_thread(FileWriter, destination, overwrite=overwrite), undo=_discard)
-        verifier = Verifier(info.object_hash)
-        if _is_first_of_many(body, part_size):
-            await _download_ranges(source, body, file, part_size, concurrency, progress)
-            if verifier.is_needed:
-                await in_thread(_read_back, file, info.size or 0, verifier)
-        else:
-            async with source.read_range(body=body) as reader:
-                await _write(reader, file, progress, verifier)
-        verifier.check()
-        await in_thread(file.publish, fsync=fsync)
+        size = progress.total = body.info.size
+        verifier = Verifier(body.info.object_hash)
+        if size is not None and size <= min(SMALL_BYTES, part_size):  # one trip to a thread, not four
+            content = await read_body(source, body)
+            progress.add(len(content))
+            verifier.update_now(content)
+            verifier.check()
+            return await in_thread(write_file, destination, source.key, content, overwrite=overwrite, fsync=fsync)
+        file = await run_to_end(
+            asyncio.to_thread(FileWriter, destination, source.key, overwrite=overwrite), undo=_discard
+        )
+        try:
+            if _is_first_of_many(body, part_size):
+                await _download_ranges(source, body, file, part_size, concurrency, progress)
+                if verifier.is_needed:
+                    await in_thread(_read_back, file, size or 0, verifier)
+            else:
+                async with source.read_range(body=body) as reader:
+                    await _write(reader, file, progress, verifier)
+            verifier.check()
+            return await in_thread(file.publish, fsync=fsync)
+        finally:
+            await clean_up(_discard(file))
     finally:
         await body.aclose()
-        if file is not None:
-            await clean_up(_discard(file))
-    return info
 
 
 async def _discard(file: FileWriter) -> None:

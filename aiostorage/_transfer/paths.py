@@ -47,24 +47,41 @@ def _is_odd_on_windows(segments: list[str]) -> bool:
     )
 
 
+def write_file(destination: str | os.PathLike[str], key: str, content: bytes, *, overwrite: bool, fsync: bool) -> Path:
+    """Write a whole file, and return its path. Blocks. The arguments are those of :class:`FileWriter`."""
+    file = FileWriter(destination, key, overwrite=overwrite)
+    try:
+        file.write_at(0, [content])
+        return file.publish(fsync=fsync)
+    finally:
+        file.discard()
+
+
 class FileWriter:
     """A file that appears under its name only when it is complete. Every method blocks.
 
     Args:
-        destination: Where it shall appear.
+        destination: Where it shall appear; or a folder that exists, for a file named after the key.
+        key: The name of the object; of it only the last segment counts.
         overwrite: Whether a file that is there may be replaced.
+
+    Raises:
+        AlreadyExistsError: There is a file, and it may not be replaced.
+        InvalidNameError: The destination is a folder, and the key is no file's name.
     """
 
-    def __init__(self, destination: Path, *, overwrite: bool) -> None:
-        self._destination = destination
+    def __init__(self, destination: str | os.PathLike[str], key: str, *, overwrite: bool) -> None:
+        path = Path(destination)
+        self._destination = safe_join(path, key.rpartition("/")[2]) if path.is_dir() else path
         self._overwrite = overwrite
-        if not overwrite and destination.exists():
-            raise AlreadyExistsError(f"{destination} exists")
-        self._temporary = destination.with_name(f".{destination.name[:200]}.{secrets.token_hex(8)}.part")
-        self._descriptor = os.open(
-            self._temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
-        )
+        if not overwrite and self._destination.exists():
+            raise AlreadyExistsError(f"{self._destination} exists")
+        name = f".{self._destination.name[:50]}.{secrets.token_hex(8)}.part"
+        self._temporary = self._destination.with_name(name)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        self._descriptor = os.open(self._temporary, flags, 0o666)
         self._is_open = True
+        self._is_published = False
 
     def write_at(self, offset: int, pieces: list[Buffer]) -> None:
         """Write pieces one after the other from ``offset`` on."""
@@ -82,8 +99,8 @@ class FileWriter:
         """Read back what was written."""
         return os.pread(self._descriptor, size, offset)
 
-    def publish(self, *, fsync: bool) -> None:
-        """Make it appear, whole.
+    def publish(self, *, fsync: bool) -> Path:
+        """Make it appear, whole, and return its path.
 
         Raises:
             AlreadyExistsError: Somebody else's file is there, and it may not be replaced.
@@ -99,13 +116,16 @@ class FileWriter:
             except FileExistsError:
                 raise AlreadyExistsError(f"{self._destination} exists") from None
             self._temporary.unlink()
+        self._is_published = True
         if fsync:
             _fsync_folder(self._destination.parent)
+        return self._destination
 
     def discard(self) -> None:
         """Remove what was written, unless it was published. Twice is fine."""
         self._close()
-        self._temporary.unlink(missing_ok=True)
+        if not self._is_published:
+            self._temporary.unlink(missing_ok=True)
 
     def _close(self) -> None:
         if self._is_open:

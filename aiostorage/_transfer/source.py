@@ -52,7 +52,7 @@ class ObjectSource:
     ) -> None:
         self._backend = backend
         self._container = container
-        self._key = key
+        self.key = key
         self._options = options
         self.info = info
 
@@ -68,7 +68,7 @@ class ObjectSource:
             if self._backend.capabilities.read_conditions and options.if_match is None:
                 options = replace(options, if_match=pinned.etag)
             try:
-                body = await self._backend.get_object(self._container, self._key, options)
+                body = await self._backend.get_object(self._container, self.key, options)
             except PreconditionFailedError as error:
                 if self._options.if_match is not None or self._options.if_none_match is not None:
                     raise
@@ -76,10 +76,10 @@ class ObjectSource:
             if body.info.etag != pinned.etag:
                 await body.aclose()
                 raise ObjectChangedError(
-                    "the object was replaced while it was read", container=self._container, key=self._key
+                    "the object was replaced while it was read", container=self._container, key=self.key
                 )
         else:
-            body = await self._backend.get_object(self._container, self._key, options)
+            body = await self._backend.get_object(self._container, self.key, options)
             self.info = body.info
         return body
 
@@ -233,14 +233,20 @@ async def read_object(source: ObjectSource, byte_range: ByteRange | None = None)
     body = await source.open(byte_range)
     try:
         start, stop = resolve_range(byte_range, body)
-        verifier = Verifier(body.info.object_hash if byte_range is None else None)
-        content = await _read_at_once(body, start, stop)
-        if content is None:
-            content = await _read_with_mending(source.read_range(start, stop, body=body))
+        content = await read_body(source, body, start, stop)
     finally:
         await body.aclose()
+    verifier = Verifier(body.info.object_hash if byte_range is None else None)
     await verifier.update(content)
     verifier.check()
+    return content
+
+
+async def read_body(source: ObjectSource, body: ObjectBody, start: int = 0, stop: int | None = None) -> bytes:
+    """The bytes of a range, with breaks mended, from a body of them that was opened already."""
+    content = await _read_at_once(body, start, stop)
+    if content is None:
+        content = await _read_with_mending(source.read_range(start, stop, body=body))
     return content
 
 

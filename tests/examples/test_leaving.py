@@ -156,7 +156,7 @@ async def test_storage_that_fails_in_the_middle(port: int, driver: LocalDriver, 
     os.truncate(store / "files" / "large", 2 * MIB)
 
     received = bytearray()
-    with suppress(ConnectionResetError):
+    with anyio.fail_after(20), suppress(ConnectionResetError):
         while chunk := await reader.read(MIB):
             received += chunk
     assert len(received) < LARGE

@@ -214,10 +214,10 @@ async def test_a_plan_is_given_up_when_a_part_is_sent_meanwhile(box: Box, sendin
     parts = sorted(await sending.send_all(), key=lambda part: part.number)
     folder = Folder(str(box.root), "box", Names(), fsync=False, prepared=set())
     pending = PendingUpload(folder, sending.upload)
-    plan, file = pending.plan(parts), OutputFile()
-    assert pending.adopt(plan, file)
+    plan, file = await asyncio.to_thread(pending.plan, parts), OutputFile()
+    assert await asyncio.to_thread(pending.adopt, plan, file)
     await sending.send(2, b"?")
-    assert pending.publish(plan, file, OPTIONS) is None
+    assert await asyncio.to_thread(pending.publish, plan, file, OPTIONS) is None
     file.close()
     assert await box.names() == []
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiostorage import AlreadyExistsError, InvalidNameError, safe_join
-from aiostorage._transfer.paths import FileWriter
+from aiostorage._transfer.paths import FileWriter, write_file
 
 
 @pytest.mark.parametrize("key", ["a", "a/b.txt", "2026/cat.jpg", "...", "a b", "ü/é", "-rf", "C:x"])
@@ -50,7 +50,7 @@ def test_a_symbolic_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
 def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_bytes(b"old")
-    file = FileWriter(target, overwrite=True)
+    file = FileWriter(target, "key", overwrite=True)
     file.write_at(3, [b"lo", memoryview(b" there")])
     file.write_at(0, [b"hel"])
     assert target.read_bytes() == b"old"
@@ -61,7 +61,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_a_discarded_file_leaves_nothing(tmp_path: Path) -> None:
-    file = FileWriter(tmp_path / "file", overwrite=True)
+    file = FileWriter(tmp_path / "file", "key", overwrite=True)
     file.write_at(0, [b"x"])
     file.discard()
     file.discard()
@@ -70,19 +70,28 @@ def test_a_discarded_file_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_file_that_appeared_meanwhile_is_not_overwritten_unless_it_may_be(tmp_path: Path) -> None:
     target = tmp_path / "file"
-    file = FileWriter(target, overwrite=False)
+    file = FileWriter(target, "key", overwrite=False)
     target.write_bytes(b"theirs")
     with pytest.raises(AlreadyExistsError):
         file.publish(fsync=False)
     file.discard()
     with pytest.raises(AlreadyExistsError):
-        FileWriter(target, overwrite=False)
+        FileWriter(target, "key", overwrite=False)
     assert target.read_bytes() == b"theirs"
     assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_long_name_still_has_room_for_a_temporary_one(tmp_path: Path) -> None:
     target = tmp_path / ("x" * 255)
-    file = FileWriter(target, overwrite=True)
+    file = FileWriter(target, "key", overwrite=True)
     file.publish(fsync=False)
     assert target.exists()
+
+
+def test_into_a_folder_goes_a_file_named_after_the_key(tmp_path: Path) -> None:
+    assert write_file(tmp_path, "2026/cat.jpg", b"meow", overwrite=False, fsync=False) == tmp_path.resolve() / "cat.jpg"
+    assert (tmp_path / "cat.jpg").read_bytes() == b"meow"
+    for key in ("2026/", "2026/..", "a/\0"):
+        with pytest.raises(InvalidNameError):
+            write_file(tmp_path, key, b"", overwrite=True, fsync=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["cat.jpg"]
