@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _multiply(a: int, b: int) -> int:
     return product
 
 
+@lru_cache(maxsize=32)  # nearly all parts of an object are of one size
 def _power_of_x(exponent: int) -> int:
     result, base = 1 << 31, 1 << 30  # x^0 and x^1
     while exponent:

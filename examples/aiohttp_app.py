@@ -81,6 +81,8 @@ async def tell_of_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except aiostorage.StorageError as error:
         answer = answer_error(error)
         return web.json_response({"error": error.message}, status=answer.status, headers=answer.headers)
+    except ConnectionResetError:
+        return web.Response(status=400)  # the client left its upload, which was aborted; nobody reads this
 
 
 def describe(obj: aiostorage.Object) -> dict[str, str | int | None]:

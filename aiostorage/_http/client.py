@@ -21,6 +21,7 @@ from aiostorage.errors import (
     AuthenticationError,
     ClockSkewError,
     ClosedError,
+    PreconditionFailedError,
     RateLimitedError,
     StorageConnectionError,
     StorageError,
@@ -113,6 +114,10 @@ class HTTPClient(Generic[C]):
         """
         return await self._attempts(request, self._open)
 
+    def now(self) -> datetime:
+        """The time by the service's clock, as far as it has made itself known."""
+        return self._now() + self._clock_offset
+
     async def aclose(self) -> None:
         """Close all connections. Open response bodies break; later calls are refused."""
         self._is_closed = True
@@ -187,7 +192,7 @@ class HTTPClient(Generic[C]):
             # aiohttp takes a tenth of a second to import: not on the event loop's thread.
             made = await asyncio.to_thread(_make_session, self._options)
             self._session = self._session or made
-        wire = self._sign(request, credential, self._now() + self._clock_offset)
+        wire = self._sign(request, credential, self.now())
         on_sent = call.counting(request.on_sent)
         call.may_have_arrived = True
         try:
@@ -342,9 +347,14 @@ def _make_session(options: HTTPOptions) -> Session:
 def _may_repeat(request: Request, error: StorageError, call: _Call) -> bool:
     """A write that may have taken effect is not repeated, unless repeating it does no harm.
 
-    An answer that refuses the request for its rate says that nothing was done.
+    An answer that refuses the request for its rate, or for another write at the same time, says that
+    nothing was done.
     """
-    return request.is_repeatable or not call.may_have_arrived or isinstance(error, RateLimitedError)
+    return (
+        request.is_repeatable
+        or not call.may_have_arrived
+        or isinstance(error, RateLimitedError | PreconditionFailedError)
+    )
 
 
 def _storage_error(error: TransportError) -> StorageError:

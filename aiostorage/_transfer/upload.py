@@ -159,20 +159,22 @@ class PartsUpload:
     async def add_buffer(self, piece: Buffer) -> None:
         """Send the next part."""
 
-        async def send(upload: Upload, number: int, offset: int) -> Part:
-            return await self._backend.upload_part(upload, number, offset, piece, on_sent=self._on_sent)
+        async def read_at(_offset: int, _size: int) -> Buffer:
+            return piece
 
-        await self.add(len(piece), send)
+        await self.add_range(len(piece), read_at)
 
     async def complete(self) -> ObjectInfo:
         """Wait for all parts and publish the object."""
         for _ in range(self._concurrency):  # all slots free: no part is on its way, and none has failed
             await self._slots.acquire()
-        upload = await self._begin()
-        parts = sorted(self._parts, key=lambda part: part.number)
         # Cut off in the middle, a completion may or may not happen: wait, to know whether to abort.
-        info = await run_to_end(self._backend.complete_upload(upload, parts, self._options))
-        self._upload = None
+        return await run_to_end(self._complete(await self._begin()))
+
+    async def _complete(self, upload: Upload) -> ObjectInfo:
+        parts = sorted(self._parts, key=lambda part: part.number)
+        info = await self._backend.complete_upload(upload, parts, self._options)
+        self._upload = None  # from here on there is an object, and nothing to abort
         return info
 
     async def _begin(self) -> Upload:

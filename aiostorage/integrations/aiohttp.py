@@ -39,6 +39,8 @@ async def send_object(
             async for chunk in reader:
                 await response.write(chunk)
             await response.write_eof()
+        except ConnectionResetError:
+            pass  # the client has left
         except BaseException:
             # Else an error handler would put a second response into the middle of this one.
             if request.transport is not None:

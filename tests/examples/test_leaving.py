@@ -6,6 +6,7 @@ The applications run in the loop of the test, so that their tasks and files can 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from contextlib import asynccontextmanager, suppress
@@ -22,7 +23,7 @@ from examples import aiohttp_app, fastapi_app
 from tests.examples.apps import APPS, MIB
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 pytestmark = [
     pytest.mark.anyio,
@@ -99,6 +100,14 @@ async def uploads(driver: LocalDriver) -> int:
     return len((await driver.backend.list_uploads("files", prefix="", token=None)).items)
 
 
+@pytest.fixture
+def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """That a client leaves is nothing to make a noise about."""
+    yield
+    assert not [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.usefixtures("_quiet")
 @pytest.mark.parametrize("how", ["close", "abort"])
 async def test_a_client_that_leaves_a_download(port: int, how: str, driver: LocalDriver, tmp_path: Path) -> None:
     store = tmp_path / "store"
@@ -115,6 +124,7 @@ async def test_a_client_that_leaves_a_download(port: int, how: str, driver: Loca
     await until(lambda: not asyncio.all_tasks() - before)
 
 
+@pytest.mark.usefixtures("_quiet")
 @pytest.mark.parametrize("how", ["close", "abort"])
 @pytest.mark.parametrize("framing", [f"Content-Length: {LARGE}", "Transfer-Encoding: chunked"])
 async def test_a_client_that_leaves_an_upload(

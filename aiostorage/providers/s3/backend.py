@@ -12,7 +12,7 @@ from aiostorage import checksums
 from aiostorage._http import xml
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
-from aiostorage._http.credentials import CredentialCache, utc_now
+from aiostorage._http.credentials import CredentialCache
 from aiostorage.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -291,7 +291,7 @@ class S3Backend:
         found = await self._credentials.get()
         signed = requests.presigned_headers(headers)
         url = requests.object_url(site, container, key)
-        now = utc_now()
+        now = self._http.now()
         expires_at = now + timedelta(seconds=int(expires_in_s))
         return PresignedRequest(
             method=method,
