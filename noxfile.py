@@ -19,7 +19,7 @@ OTHERS = [version for version in VERSIONS if version != THIS]
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False  # a version that the machine lacks is skipped, in CI too
-nox.options.sessions = ["tests", "lint", "layers", "typing", "docs", "versions", "bench_smoke"]
+nox.options.sessions = ["tests", "lint", "layers", "typing", "docs", "reference", "versions", "bench_smoke"]
 
 
 def let_pyenv_run(versions: list[str]) -> None:
@@ -98,6 +98,13 @@ def docs(session: nox.Session) -> None:
     """Run the examples of the README and of the docstrings."""
     install(session, "test", "examples")
     session.run("pytest", "tests/house/test_readme.py", "--doctest-modules", "aiostorage")
+
+
+@nox.session(tags=["checks"])
+def reference(session: nox.Session) -> None:
+    """Make the reference from the docstrings, in ``build/reference``."""
+    install(session, "docs")
+    session.run("pdoc", "--docformat", "google", "--output-directory", "build/reference", "aiostorage")
 
 
 @nox.session

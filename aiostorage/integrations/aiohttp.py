@@ -28,7 +28,8 @@ async def send_object(
         headers: Headers that go before those of the object, such as ``content-disposition``.
     """
     answer, reader = await open_answer(obj, request.method, request.headers.items())
-    response = web.StreamResponse(status=answer.status, headers={**answer.headers, **(headers or {})})
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.headers.update(headers or {})
     if reader is None:
         await response.prepare(request)
         await response.write_eof()
