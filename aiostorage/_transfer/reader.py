@@ -9,7 +9,7 @@ from aiostorage._transfer.source import resolve_range
 from aiostorage.errors import ClosedError, InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator
+    from collections.abc import Generator
     from types import TracebackType
 
     from aiostorage._transfer.source import ObjectSource, RangeReader
@@ -162,10 +162,15 @@ class ObjectReader:
                 break
         return b"".join(pieces)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> Self:
         """Chunks as they arrive, to the end."""
-        while chunk := await self._take(None):
-            yield chunk
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._take(None)
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
     async def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a position and return it. Seeking past the end is allowed; reading there yields nothing.

@@ -257,10 +257,10 @@ class Folder:
             if again is None or again.version != found.version:
                 continue  # replaced meanwhile, and its record with it
             candidates = [record for record in records if record.version.size == found.version.size]
-            if candidates and (checked is None or checked.version != found.version):
+            if candidates and checked is None:
                 raise InDoubt(key, found)
             for record in candidates:
-                if checked is not None and record.crc32 == checked.crc32:
+                if checked == (found.version, record.crc32):
                     return Sight(key=key, status=found.status, options=record.options, crc32=record.crc32)
             return Sight(key=key, status=found.status, options=_guess(key), crc32=None)
         self.check_exists()

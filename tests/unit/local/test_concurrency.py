@@ -125,7 +125,7 @@ async def test_an_object_that_is_replaced_while_it_is_looked_at(box: Box, monkey
             file = OutputFile()
             monkeypatch.setattr(os, "lstat", lstat)
             folder.create(file)
-            file.write(b"new")
+            file.write(b"newer")
             with folder.lock():
                 folder.publish("key", file, WriteOptions(metadata={"version": "2"}))
             monkeypatch.setattr(os, "lstat", replace)
