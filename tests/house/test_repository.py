@@ -57,12 +57,16 @@ def test_the_version_is_that_of_the_project() -> None:
 
 def test_the_package_needs_only_what_it_says() -> None:
     script = """if True:
-        import pkgutil, sys
+        import importlib, pkgutil, sys
         before = set(sys.modules)
-        import aiostorage
-        for module in pkgutil.walk_packages(aiostorage.__path__, "aiostorage."):
-            if not module.name.startswith(("aiostorage.integrations", "aiostorage.testing")):
-                __import__(module.name)
+
+        def import_all(name):
+            module = importlib.import_module(name)
+            for found in pkgutil.iter_modules(getattr(module, "__path__", []), f"{name}."):
+                if found.name not in {"aiostorage.integrations", "aiostorage.testing"}:
+                    import_all(found.name)
+
+        import_all("aiostorage")
         print(*set(sys.modules) - before)
     """
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
