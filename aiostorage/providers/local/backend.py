@@ -31,7 +31,7 @@ from aiostorage.providers import _semantics as rules
 from aiostorage.providers.local import uploads
 from aiostorage.providers.local.body import FileBody
 from aiostorage.providers.local.errors import PROVIDER, operation
-from aiostorage.providers.local.files import InputFile, OutputFile
+from aiostorage.providers.local.files import InputFile, OutputFile, sync_folder
 from aiostorage.providers.local.folder import Checked, Folder, InDoubt
 from aiostorage.providers.local.listing import Walks
 from aiostorage.providers.local.names import Names
@@ -390,6 +390,8 @@ class LocalBackend:
             raise AlreadyExistsError("the name is taken") from error
         except FileNotFoundError as error:
             raise NotFoundError("the folder of the containers does not exist") from error
+        if self._fsync:
+            sync_folder(home)
         return _describe_container(folder)
 
     def _list_containers(self, home: str, prefix: str, token: str | None) -> Page[ContainerInfo]:

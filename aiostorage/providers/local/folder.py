@@ -183,6 +183,9 @@ class Folder:
             with suppress(FileExistsError):
                 os.mkdir(path)
             _refuse_link(path)
+        if self.fsync:
+            sync_folder(self.state)
+            sync_folder(self.path)
         with os.scandir(f"{self.state}/metadata") as entries:
             for entry in entries:
                 _refuse_link(entry.path)

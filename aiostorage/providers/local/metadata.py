@@ -65,6 +65,8 @@ class Metadata:
             self._write(path, _to_json(record))
         except FileNotFoundError:
             os.mkdir(os.path.dirname(path))
+            if self._fsync:
+                sync_folder(self._path)
             self._write(path, _to_json(record))
         return slot
 

@@ -12,7 +12,6 @@ from aiostorage import checksums
 from aiostorage._http import xml
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
-from aiostorage._http.credentials import CredentialCache
 from aiostorage.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -75,10 +74,7 @@ class S3Backend:
         self._site = config.make_site(self._settings, self._environ, {})
         self._is_settled = not config.needs_files(self._settings, self._environ)
         self._signer = Signer(self._site.region)
-        self._credentials: CredentialCache[S3Credentials] | None = None
-        if not self._settings.anonymous:
-            sources = credentials.chain(self._settings, self._environ)
-            self._credentials = CredentialCache(lambda: credentials.find(sources))
+        self._credentials = credentials.provider(self._settings, self._environ, http_options)
         self._http = HTTPClient[credentials.S3Credentials](
             provider=self.name,
             sign=self._sign,

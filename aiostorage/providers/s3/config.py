@@ -46,6 +46,8 @@ class S3Options(HTTPOptions, total=False):
     """Profile of the shared configuration files; it goes before the environment's keys. Else AWS_PROFILE."""
     credentials: Callable[[], Awaitable[S3Credentials]] | None
     """Called for a credential, and again shortly before that one expires."""
+    mfa_code: Callable[[str], Awaitable[str]] | None
+    """Called with the serial number of a device, for the code it shows, where the profile's role wants one."""
     anonymous: bool
     """Sign nothing."""
 
@@ -64,6 +66,7 @@ class Settings:
     session_token: str | None = field(default=None, repr=False)
     profile: str | None = None
     credentials: Callable[[], Awaitable[S3Credentials]] | None = None
+    mfa_code: Callable[[str], Awaitable[str]] | None = None
     anonymous: bool = False
 
 
@@ -85,6 +88,7 @@ def split_options(options: S3Options) -> tuple[Settings, HTTPOptions]:
         session_token=options.pop("session_token", None),
         profile=options.pop("profile", None),
         credentials=options.pop("credentials", None),
+        mfa_code=options.pop("mfa_code", None),
         anonymous=options.pop("anonymous", False),
     )
     has_keys = settings.access_key_id is not None

@@ -33,30 +33,63 @@ class SharedProfile:
     settings: Mapping[str, str] = field(repr=False)
 
 
-def read_profile(environ: Mapping[str, str], name: str | None) -> SharedProfile:
-    """A profile out of the shared files; of two equal settings the credentials file's one wins.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFiles:
+    """Both files, as they were when they were read.
+
+    Attributes:
+        default: The profile to use where none is named.
+        files: Where they are, or would be.
+        config: The sections of the configuration file.
+        credentials: Those of the credentials file.
+    """
+
+    default: str
+    files: tuple[Path, Path]
+    config: Mapping[str, Mapping[str, str]] = field(repr=False)
+    credentials: Mapping[str, Mapping[str, str]] = field(repr=False)
+
+    def profile(self, name: str | None = None) -> SharedProfile:
+        """A profile; of two equal settings the credentials file's one wins.
+
+        Args:
+            name: The profile, or None for the one to use by default.
+        """
+        name = name or self.default
+        section = next((found for title, found in self.config.items() if _profile_name(title) == name), None)
+        own_section = self.credentials.get(name)
+        settings = {**(section or {}), **(own_section or {})}
+        services = self.config.get(f"services {settings['services']}", {}) if "services" in settings else {}
+        return SharedProfile(
+            name=name,
+            files=self.files,
+            is_present=section is not None or own_section is not None,
+            settings={**settings, **services},
+        )
+
+
+def read_files(environ: Mapping[str, str]) -> SharedFiles:
+    """The shared files; one that is missing is empty.
 
     Args:
         environ: For AWS_PROFILE, AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE.
-        name: The profile, or None for that of the environment, or ``default``.
 
     Raises:
         AuthenticationError: A file exists and cannot be read.
     """
-    name = name or environ.get("AWS_PROFILE") or "default"
     config = Path(environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
     credentials = Path(environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials").expanduser()
-    in_config = _read(config)
-    section = next((found for title, found in in_config.items() if _profile_name(title) == name), None)
-    own_section = _read(credentials).get(name)
-    settings = {**(section or {}), **(own_section or {})}
-    services = in_config.get(f"services {settings['services']}", {}) if "services" in settings else {}
-    return SharedProfile(
-        name=name,
+    return SharedFiles(
+        default=environ.get("AWS_PROFILE") or "default",
         files=(credentials, config),
-        is_present=section is not None or own_section is not None,
-        settings={**settings, **services},
+        config=_read(config),
+        credentials=_read(credentials),
     )
+
+
+def read_profile(environ: Mapping[str, str], name: str | None) -> SharedProfile:
+    """A profile out of the shared files; see :func:`read_files` and :meth:`SharedFiles.profile`."""
+    return read_files(environ).profile(name)
 
 
 def _profile_name(title: str) -> str | None:

@@ -54,7 +54,7 @@ RANGES = st.one_of(st.none(), st.builds(ByteRange, st.integers(-25, 25), st.one_
 
 Step: TypeAlias = "tuple[str, str, str, bytes, dict[str, str], ListQuery, ByteRange | None]"
 STEPS = st.tuples(
-    st.sampled_from(["put", "put", "put", "delete", "copy", "get", "list", "list", "upload"]),
+    st.sampled_from(["put", "put", "put", "delete", "delete many", "copy", "get", "list", "list", "upload", "upload"]),
     KEYS,
     KEYS,
     DATA,
@@ -93,6 +93,10 @@ async def outcome(backend: Either, step: Step) -> object:
             case "delete":
                 await backend.delete_object("box", key)
                 return None
+            case "delete many":
+                refs = [ObjectRef(container="box", key=each) for each in (key, other, "")]
+                outcomes = await backend.delete_objects("box", refs)
+                return [(outcome.key, type(outcome.error)) for outcome in outcomes]
             case "copy":
                 chosen = options if data else None
                 return comparable(await backend.copy_object(ObjectRef(container="box", key=key), "box", other, chosen))
@@ -104,7 +108,7 @@ async def outcome(backend: Either, step: Step) -> object:
             case "list":
                 return await names(backend, query)
             case _:
-                return comparable(await upload(backend, key, data, options))
+                return comparable(await upload(backend, key, other, data, options))
     except StorageError as error:
         return type(error), error.operation, error.container, error.key
 
@@ -132,17 +136,22 @@ async def names(backend: Either, query: ListQuery) -> list[tuple[str, int | None
             return found
 
 
-async def upload(backend: Either, key: str, data: bytes, options: WriteOptions) -> ObjectInfo:
-    """An object in parts of five bytes, the second of which is sent again if it is full."""
+async def upload(backend: Either, key: str, other: str, data: bytes, options: WriteOptions) -> ObjectInfo:
+    """An object in parts of five bytes, the second of which is sent again if it is full; the last is a copy."""
     begun: Upload = await backend.create_upload("box", key, options)
     parts: dict[int, Part] = {}
-    for number, offset in enumerate(range(0, len(data), 5), start=1):
-        piece = data[offset : offset + 5]
-        parts[number] = await backend.upload_part(begun, number, offset, piece)
-        if number == 2 and len(piece) == 5:
-            parts[number] = await backend.upload_part(begun, number, offset, piece[::-1])
     try:
+        for number, offset in enumerate(range(0, len(data), 5), start=1):
+            piece = data[offset : offset + 5]
+            parts[number] = await backend.upload_part(begun, number, offset, piece)
+            if number == 2 and len(piece) == 5:
+                parts[number] = await backend.upload_part(begun, number, offset, piece[::-1])
+        if options.if_match is None:
+            source = ObjectRef(container="box", key=other)
+            parts[9] = await backend.copy_part(begun, 9, source, ByteRange(len(data) % 3))
+        assert [part.number for part in (await backend.list_parts(begun, token=None)).items] == list(parts)
         return await backend.complete_upload(begun, list(parts.values()), options)
     except StorageError:
+        assert [each.key for each in (await backend.list_uploads("box", prefix=key, token=None)).items] == [key]
         await backend.abort_upload(begun)
         raise

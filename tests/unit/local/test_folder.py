@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from aiostorage.errors import (
+    ChecksumMismatchError,
     ClosedError,
     ContainerNotEmptyError,
     ContainerNotFoundError,
@@ -21,6 +22,7 @@ from aiostorage.errors import (
     PermissionDeniedError,
     StorageConnectionError,
     StorageError,
+    UnsupportedError,
 )
 from aiostorage.models import WHOLE, ByteRange, ListQuery, ObjectRef, ReadOptions, WriteOptions
 from aiostorage.providers.local import LocalBackend
@@ -383,6 +385,33 @@ async def test_a_read_that_is_refused_closes_the_file(box: Box, tmp_path: Path, 
     assert caught.value.key == "key"
 
 
+async def test_a_copy_is_compared_with_what_was_stored(box: Box) -> None:
+    await box.put("key", b"content")
+    status = (box.path / "key").stat()
+    (box.path / "key").write_bytes(b"decayed")
+    os.utime(box.path / "key", ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(ChecksumMismatchError):
+        await box.backend.copy_object(ObjectRef(container="box", key="key"), "box", "copy", None)
+    assert await box.names() == ["key"]
+
+
+async def test_what_a_folder_cannot_do(box: Box) -> None:
+    version = ObjectRef(container="box", key="key", version_id="1")
+    for call in [
+        box.backend.get_object("box", "key", ReadOptions(version_id="1")),
+        box.backend.head_object("box", "key", ReadOptions(version_id="1")),
+        box.backend.delete_object("box", "key", version_id="1"),
+        box.backend.copy_object(version, "box", "other", None),
+        box.backend.presign("GET", "box", "key", expires_in_s=1, headers={}),
+    ]:
+        with pytest.raises(UnsupportedError):
+            await call
+    with pytest.raises(UnsupportedError):
+        box.backend.cdn("box")
+    (outcome,) = await box.backend.delete_objects("box", [version])
+    assert isinstance(outcome.error, UnsupportedError)
+
+
 async def test_a_file_that_is_cut_while_it_is_read(box: Box) -> None:
     await box.put("key", bytes(3 << 20))
     body = await box.backend.get_object("box", "key", WHOLE)
@@ -489,6 +518,6 @@ async def test_everything_is_on_the_disk_when_asked_for(tmp_path: Path, monkeypa
     backend = LocalBackend(tmp_path, fsync=True)
     await backend.create_container("box")
     await backend.put_object("box", "a/b", b"", WriteOptions())
-    assert {"box", "box/a"} <= set(synced)
+    assert {".", "box", "box/.aiostorage", "box/.aiostorage/metadata", "box/a"} <= set(synced)
     assert [path for path in synced if path.startswith("box/.aiostorage/new/")]
     assert [path for path in synced if path.startswith("box/.aiostorage/metadata/")]

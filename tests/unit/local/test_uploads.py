@@ -90,6 +90,9 @@ async def test_a_part_that_is_sent_again_counts(box: Box, sending: Sending) -> N
     assert held == {part.number: part for part in parts}
     with pytest.raises(InvalidArgumentError):
         await sending.complete([part for part in parts if part.number != 2] + [wrong])
+    await sending.send(2)
+    parts[3] = await sending.send(2)
+    assert len(os.listdir(sending.path)) == 4  # only one part has a file of its own
     await sending.complete(parts)
     assert await box.get("a/key") == CONTENT
 
