@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, ParamSpec, TypeGuard, TypeVar
+import math
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
+    from types import TracebackType
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -18,27 +19,69 @@ CLEANUP_S = 30.0
 """How long clean-up may go on after the caller has gone."""
 
 
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that happened first in a task group; the others followed from it."""
-    leaf: BaseException = group.exceptions[0]
-    return first_error(leaf) if _is_group(leaf) else leaf
+class Group:
+    """A task group that raises one error, not a group of them, and never loses a cancellation.
 
+    The first task that fails cancels the others and the block, and its error comes out. An error that
+    the block itself raises goes before it, and so does a cancellation from outside.
+    (``asyncio.TaskGroup`` forgets the latter before Python 3.13.)
+    """
 
-def _is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
-    return isinstance(error, BaseExceptionGroup)
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._parent: asyncio.Task[object] | None = None
+        self._failure: BaseException | None = None
+        self._is_exiting = False
+        self._has_cancelled_parent = False
+        self._cancelling = 0
 
+    async def __aenter__(self) -> Self:
+        self._parent = asyncio.current_task()
+        self._cancelling = 0 if self._parent is None else self._parent.cancelling()
+        return self
 
-@asynccontextmanager
-async def task_group() -> AsyncGenerator[asyncio.TaskGroup, None]:
-    """A task group that raises the first error itself, with no group around it."""
-    error: BaseException | None = None
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except BaseExceptionGroup as failures:
-        error = first_error(failures)
-    if error is not None:
-        raise error
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._is_exiting = True
+        outside = error if isinstance(error, asyncio.CancelledError) else None
+        if self._has_cancelled_parent and self._parent is not None and self._parent.uncancel() <= self._cancelling:
+            outside = None  # that was us
+        if error is not None:
+            self._cancel_all()
+        while self._tasks:
+            try:
+                await asyncio.wait(self._tasks)
+            except asyncio.CancelledError as cancelled:
+                outside = cancelled
+                self._cancel_all()
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            return  # it goes on
+        if outside is not None:
+            raise outside
+        if self._failure is not None:
+            raise self._failure
+
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        """Start a task, which ends with the group at the latest."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None or self._failure is not None:
+            return
+        self._failure = error
+        self._cancel_all()
+        if not self._is_exiting and self._parent is not None:
+            self._has_cancelled_parent = True
+            self._parent.cancel()
+
+    def _cancel_all(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
 
 async def run_to_end(
@@ -67,10 +110,10 @@ async def run_to_end(
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The result of a short blocking function, run in a thread.
 
-    A thread cannot be stopped: when the caller is cancelled, this waits for the function to return, so
-    that nobody closes a file under it.
+    A thread cannot be stopped: when the caller is cancelled, this waits for the function to return,
+    however long that takes, so that nobody closes a file under it.
     """
-    return await run_to_end(asyncio.to_thread(function, *args, **kwargs))
+    return await run_to_end(asyncio.to_thread(function, *args, **kwargs), grace_s=math.inf)
 
 
 async def clean_up(work: Coroutine[None, None, None], *, grace_s: float = CLEANUP_S) -> BaseException | None:
@@ -96,7 +139,7 @@ async def _settle(task: asyncio.Task[T], grace_s: float) -> asyncio.CancelledErr
             if left <= 0:
                 task.cancel()
             try:
-                await asyncio.wait({task}, timeout=left if left > 0 else 1.0)
+                await asyncio.wait({task}, timeout=None if math.isinf(left) else left if left > 0 else 1.0)
             except asyncio.CancelledError as error:
                 cancelled = error
     if not task.cancelled():

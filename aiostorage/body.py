@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import io
+import logging
 import os
+import stat
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, TypeVar
 
-from aiostorage._tasks import in_thread
+from aiostorage._tasks import in_thread, run_to_end
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import Buffer
 
@@ -24,12 +26,16 @@ if TYPE_CHECKING:
     Close: TypeAlias = Callable[[], Awaitable[None]]
     DiskFile: TypeAlias = io.BufferedReader | io.BufferedRandom | io.FileIO
 
+log = logging.getLogger("aiostorage")
+
 READ_BYTES = 1024 * 1024
 """How much is asked of a file-like source at once."""
 
 _BATCH_BYTES = 64 * 1024
 
 _FIRST_BYTES = 1024 * 1024
+
+_OPEN_GRACE_S = 1.0
 
 _MAX_READ_BYTES = 1 << 30  # Linux gives at most 2 GiB - 4 KiB for one read(2)
 
@@ -62,7 +68,7 @@ class MemoryBody:
     """Bytes that are in memory already."""
 
     def __init__(self, data: Buffer) -> None:
-        self._data = data if isinstance(data, bytes) else memoryview(data).cast("B")
+        self._data = data if isinstance(data, bytes) else _view_of(data)
         self.size = len(self._data)
 
     async def read_at(self, offset: int, size: int) -> Buffer:
@@ -101,7 +107,7 @@ class FileBody:
     async def aclose(self) -> None:
         """Close the file, if it was opened here."""
         if self._is_ours:
-            self._file.close()
+            await in_thread(self._file.close)
 
     def _read_at(self, position: int, buffer: bytearray) -> bytearray:
         """Fill the buffer, which the event loop's thread has allocated: others' arenas are never given back."""
@@ -168,24 +174,41 @@ class StreamBody:
                 self._rest = view[taken:]
                 return buffer
             try:
-                view = _bytes_of(await anext(self._chunks))
+                view = memoryview(_own(await anext(self._chunks)))
             except StopAsyncIteration:
                 return memoryview(buffer)[:filled]
 
     async def aclose(self) -> None:
-        """Close the iterator, so that a generator's ``finally`` runs now."""
+        """Close the iterator, so that a generator's ``finally`` runs now.
+
+        What that raises is only logged: the object is stored by now, or there is a better error.
+        """
         self._rest = b""
         close: Close | None = getattr(self._chunks, "aclose", None)
-        if close is not None:
-            await close()
-        if self._on_close is not None:
-            await self._on_close()
+        for action in (close, self._on_close):
+            try:
+                if action is not None:
+                    await action()
+            except Exception:
+                log.warning("the source of an upload could not be closed", exc_info=True)
 
 
-def _bytes_of(chunk: Buffer) -> memoryview:
-    """A view of what an iterator yielded, which is not known to be typed as it should."""
+def _view_of(data: Buffer) -> memoryview:
     try:
-        return memoryview(chunk).cast("B")
+        return memoryview(data).cast("B")
+    except TypeError:
+        raise InvalidArgumentError("the memory to upload is not contiguous") from None
+
+
+def _own(chunk: Buffer) -> bytes:
+    """What an iterator yielded, copied unless it is bytes: many iterators fill one buffer again and again.
+
+    It is not known to be of the type that it should be.
+    """
+    if type(chunk) is bytes:
+        return chunk
+    try:
+        return memoryview(chunk).tobytes()
     except TypeError:
         kind = type(chunk).__name__
         raise InvalidArgumentError(f"the source yields {kind}, not bytes (is it in text mode?)") from None
@@ -209,7 +232,8 @@ async def open_body(source: Source, *, size: int | None = None) -> Body:
         # For all pyright knows, an Iterable[Buffer] may be a memoryview of buffers.
         return MemoryBody(source)  # pyright: ignore[reportArgumentType]
     if isinstance(source, str | os.PathLike):
-        return await in_thread(_open_path, source)
+        # Opening a pipe may take for ever, and a file that is opened too late is closed.
+        return await run_to_end(asyncio.to_thread(_open_path, source), grace_s=_OPEN_GRACE_S, undo=_close)
     if isinstance(source, io.BytesIO):
         return MemoryBody(memoryview(source.getvalue())[source.tell() :])
     if _is_disk_file(source):
@@ -229,8 +253,9 @@ async def open_body(source: Source, *, size: int | None = None) -> Body:
 
 
 def _is_disk_file(source: object) -> TypeGuard[DiskFile]:
-    """Only these exact classes: a ``GzipFile`` has a descriptor too, but that of the compressed file."""
-    return isinstance(source, io.BufferedReader | io.BufferedRandom | io.FileIO)
+    """A file of the system itself; a ``GzipFile`` has a descriptor too, but that of the compressed file."""
+    is_known = isinstance(source, io.BufferedReader | io.BufferedRandom | io.FileIO)
+    return is_known and type(getattr(source, "raw", source)) is io.FileIO
 
 
 def _open_path(path: str | os.PathLike[str]) -> Body:
@@ -246,8 +271,9 @@ def _open_path(path: str | os.PathLike[str]) -> Body:
 
 
 def _open_file(file: DiskFile, *, is_ours: bool = False) -> FileBody | None:
-    """The file by position, or None where it has no positions."""
-    if not file.seekable() or not hasattr(os, "preadv"):
+    """The file by position; None where it has none, or no length that tells anything, as in ``/proc``."""
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or not status.st_size or not hasattr(os, "preadv"):
         return None
     return FileBody(file, start=file.tell(), is_ours=is_ours)
 
@@ -266,25 +292,31 @@ def _open_iterator(iterator: Iterator[Buffer], size: int | None) -> StreamBody:
     return StreamBody(chunks(), size=size, on_close=close)
 
 
-def _take(iterator: Iterator[Buffer]) -> list[Buffer]:
+async def _close(body: Body) -> None:
+    await body.aclose()
+
+
+def _take(iterator: Iterator[Buffer]) -> list[bytes]:
     """The next chunks, as many as are worth a trip to a thread; none at the end. Blocks."""
-    batch: list[Buffer] = []
+    batch: list[bytes] = []
     size = 0
     for chunk in iterator:
-        batch.append(chunk)
-        size += len(_bytes_of(chunk)) + 1  # empty ones count, too
+        batch.append(_own(chunk))
+        size += len(batch[-1]) + 1  # empty ones count, too
         if size >= _BATCH_BYTES:
             break
     return batch
 
 
-async def _read_chunks(read: Callable[[int], bytes | Awaitable[bytes]]) -> AsyncIterator[Buffer]:
+async def _read_chunks(read: Callable[[int], bytes | Awaitable[bytes | None] | None]) -> AsyncIterator[Buffer]:
     """Chunks of a file-like source. A plain function is called in a thread; what is awaitable is awaited."""
     is_async = inspect.iscoroutinefunction(read)
     while True:
         chunk = read(READ_BYTES) if is_async else await asyncio.to_thread(read, READ_BYTES)
         if inspect.isawaitable(chunk):
             chunk = await chunk
+        if chunk is None:
+            raise InvalidArgumentError("the source file does not wait for its data: it is in non-blocking mode")
         if not chunk:
             return
         yield chunk

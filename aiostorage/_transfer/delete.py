@@ -8,14 +8,14 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from aiostorage._tasks import task_group
+from aiostorage._tasks import Group
 from aiostorage._transfer import listing
-from aiostorage.errors import ContainerNotEmptyError, UploadNotFoundError
-from aiostorage.models import ListQuery, ObjectRef, Prefix
+from aiostorage.errors import ContainerNotEmptyError, StorageError, UploadNotFoundError
+from aiostorage.models import DeleteOutcome, ListQuery, ObjectRef, Prefix
 
 if TYPE_CHECKING:
     from aiostorage.backend import Backend
-    from aiostorage.models import DeleteOutcome, Upload
+    from aiostorage.models import Upload
 
 Job: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -29,22 +29,37 @@ async def delete_many(
     backend: Backend, container: str, refs: AsyncIterable[ObjectRef], *, concurrency: int
 ) -> list[DeleteOutcome]:
     """Delete objects of one container in batches, some at once; one outcome for each, in order."""
-    outcomes: list[Sequence[DeleteOutcome]] = []
+    outcomes: dict[int, Sequence[DeleteOutcome]] = {}
+    await _delete(backend, container, refs, concurrency, outcomes.__setitem__)
+    return [outcome for number in sorted(outcomes) for outcome in outcomes[number]]
+
+
+async def _delete(
+    backend: Backend,
+    container: str,
+    refs: AsyncIterable[ObjectRef],
+    concurrency: int,
+    note: Callable[[int, Sequence[DeleteOutcome]], None],
+) -> None:
+    """Delete in batches; ``note`` gets the number of each batch, and its outcomes, as they come."""
 
     async def jobs() -> AsyncGenerator[Job, None]:
+        number = 0
         batches = _batches(refs, backend.capabilities.limits.max_delete_batch)
         try:
             async for batch in batches:
-                outcomes.append(())
-                yield partial(run, len(outcomes) - 1, batch)
+                yield partial(run, number, batch)
+                number += 1
         finally:
             await batches.aclose()
 
-    async def run(slot: int, batch: list[ObjectRef]) -> None:
-        outcomes[slot] = await backend.delete_objects(container, batch)
+    async def run(number: int, batch: list[ObjectRef]) -> None:
+        try:
+            note(number, await backend.delete_objects(container, batch))
+        except StorageError as error:
+            note(number, [DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error) for ref in batch])
 
     await _run_all(jobs(), concurrency)
-    return [outcome for batch in outcomes for outcome in batch]
 
 
 async def delete_container(backend: Backend, container: str, *, concurrency: int) -> None:
@@ -59,13 +74,19 @@ async def delete_container(backend: Backend, container: str, *, concurrency: int
         if attempt:
             await asyncio.sleep(_NEXT_PASS_AFTER_S)
         await _abort_uploads(backend, container, concurrency)
-        outcomes = await delete_many(backend, container, _everything(backend, container), concurrency=concurrency)
-        failure = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
+        failures: list[StorageError] = []
+
+        def note(_: int, outcomes: Sequence[DeleteOutcome], failures: list[StorageError] = failures) -> None:
+            found = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
+            if found is not None:
+                failures.append(found)
+
+        await _delete(backend, container, _everything(backend, container), concurrency, note)
         try:
             await backend.delete_container(container)
         except ContainerNotEmptyError as error:
-            if failure is not None:
-                raise error from failure
+            if failures:
+                raise error from failures[0]
             if attempt == _PASSES - 1:
                 raise
         else:
@@ -125,7 +146,7 @@ async def _run_all(jobs: AsyncGenerator[Job, None], concurrency: int) -> None:
         finally:
             slots.release()
 
-    async with aclosing(jobs), task_group() as group:
+    async with aclosing(jobs), Group() as group:
         async for job in jobs:
             await slots.acquire()
-            group.create_task(run(job))
+            group.start(run(job))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
-from aiostorage._tasks import clean_up, in_thread, run_to_end, task_group
+from aiostorage._tasks import Group, clean_up, in_thread, run_to_end
 from aiostorage._transfer.paths import FileWriter, write_file
 from aiostorage._transfer.source import SMALL_BYTES, Verifier, read_body
 from aiostorage.errors import RangeNotSatisfiableError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from aiostorage._transfer.source import ObjectSource, RangeReader
     from aiostorage.backend import ObjectBody
     from aiostorage.models import Buffer
+
+log = logging.getLogger("aiostorage")
 
 _BATCH_BYTES = 2 * 1024 * 1024
 """Written to the file by one call of a thread."""
@@ -70,7 +73,9 @@ async def download(
             verifier.check()
             return await in_thread(file.publish, fsync=fsync)
         finally:
-            await clean_up(_discard(file))
+            failure = await clean_up(_discard(file))
+            if failure is not None:
+                log.warning("a temporary file may be left behind: %s", failure)
     finally:
         await body.aclose()
 
@@ -111,10 +116,10 @@ async def _download_ranges(
                 return
             reader = source.read_range(start, min(start + part_size, size))
 
-    async with task_group() as group:
-        group.create_task(work(source.read_range(0, part_size, body=first)))
+    async with Group() as group:
+        group.start(work(source.read_range(0, part_size, body=first)))
         for _ in range(concurrency - 1):
-            group.create_task(work(None))
+            group.start(work(None))
 
 
 async def _write(reader: RangeReader, file: FileWriter, progress: Progress, verifier: Verifier | None = None) -> None:

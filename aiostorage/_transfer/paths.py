@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from aiostorage.errors import AlreadyExistsError, InvalidNameError
 
+_MAX_PIECES = 1024  # IOV_MAX of Linux and macOS
+
 if TYPE_CHECKING:
     from aiostorage.models import Buffer
 
@@ -88,7 +90,7 @@ class FileWriter:
         if not hasattr(os, "pwritev"):
             pieces = [b"".join(pieces)]
         while pieces:
-            written = os.pwritev(self._descriptor, pieces, offset)
+            written = os.pwritev(self._descriptor, pieces[:_MAX_PIECES], offset)
             offset += written
             while pieces and written >= len(pieces[0]):
                 written -= len(pieces.pop(0))

@@ -7,7 +7,7 @@ import inspect
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from aiostorage._tasks import task_group
+from aiostorage._tasks import Group
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -61,11 +61,7 @@ async def reporting(callback: ProgressCallback | None, total: int | None) -> Asy
     if callback is None:
         yield progress
         return
-    async with task_group() as group:
-        reporter = group.create_task(progress.report(callback))
-        try:
-            yield progress
-        except BaseException:
-            reporter.cancel()
-            raise
+    async with Group() as group:
+        group.start(progress.report(callback))
+        yield progress  # an error in the block ends the reporter, too
         progress.end()

@@ -11,10 +11,10 @@ import itertools
 import logging
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from aiostorage._tasks import clean_up, first_error, run_to_end
+from aiostorage._tasks import Group, clean_up, run_to_end
 from aiostorage._transfer.parts import growing_part_size, part_size_for
 from aiostorage.body import FileBody, MemoryBody, StreamBody
-from aiostorage.errors import UploadNotFoundError
+from aiostorage.errors import StorageError, UploadNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -115,7 +115,9 @@ class PartsUpload:
         self._on_sent = on_sent
         self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
-        self._group = asyncio.TaskGroup()
+        self._group = Group()
+        self._failure: StorageError | None = None
+        self._is_given_up = False
         self._upload: Upload | None = None
         self._parts: list[Part] = []
         self.count = 0
@@ -128,23 +130,21 @@ class PartsUpload:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        failure: BaseException | None = None
         try:
             await self._group.__aexit__(kind, error, traceback)
-        except BaseExceptionGroup as failures:
-            failure = first_error(failures)
+        except StorageError:
+            if not self._is_given_up:
+                raise
         finally:
             if self._upload is not None:
                 await self._abort(self._upload)
-        if failure is not None and failure is not error:
-            raise failure
 
     async def add(self, size: int, send: SendPart) -> None:
         """Have ``send`` store the next part as soon as there is a slot."""
         upload = await self._begin()
-        await self._slots.acquire()
+        await self._acquire_slot()
         self.count += 1
-        self._group.create_task(self._run(send, upload, self.count, self.size))
+        self._group.start(self._run(send, upload, self.count, self.size))
         self.size += size
 
     async def add_range(self, size: int, read_at: Callable[[int, int], Awaitable[Buffer]]) -> None:
@@ -167,7 +167,7 @@ class PartsUpload:
     async def complete(self) -> ObjectInfo:
         """Wait for all parts and publish the object."""
         for _ in range(self._concurrency):  # all slots free: no part is on its way, and none has failed
-            await self._slots.acquire()
+            await self._acquire_slot()
         # Cut off in the middle, a completion may or may not happen: wait, to know whether to abort.
         return await run_to_end(self._complete(await self._begin()))
 
@@ -184,9 +184,27 @@ class PartsUpload:
             )
         return self._upload
 
+    async def give_up(self) -> None:
+        """Abort now, quietly: also where a part has failed meanwhile."""
+        self._is_given_up = True
+        if self._upload is not None:
+            await self._abort(self._upload)
+
+    async def _acquire_slot(self) -> None:
+        await self._slots.acquire()
+        # A part that fails cancels the caller, but once only, and the caller may have caught that.
+        if self._failure is not None:
+            raise self._failure
+
     async def _run(self, send: SendPart, upload: Upload, number: int, offset: int) -> None:
-        self._parts.append(await send(upload, number, offset))
-        self._slots.release()
+        try:
+            self._parts.append(await send(upload, number, offset))
+        except StorageError as error:
+            self._failure = self._failure or error
+            if not self._is_given_up:
+                raise
+        finally:
+            self._slots.release()
 
     async def _abort(self, upload: Upload) -> None:
         self._upload = None

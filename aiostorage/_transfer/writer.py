@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Self
 
 from aiostorage._transfer.parts import growing_part_size
@@ -37,6 +38,7 @@ class ObjectWriter:
         self._parts = PartsUpload(backend, container, key, options, concurrency=concurrency, on_sent=None)
         self._buffer = bytearray()
         self._position = 0
+        self._lock = asyncio.Lock()
         self._is_open = False
         self._info: ObjectInfo | None = None
 
@@ -76,18 +78,19 @@ class ObjectWriter:
         Raises:
             ClosedError: The writer was committed, aborted or left.
         """
-        self._check_open()
-        view = memoryview(data).cast("B")
-        self._position += len(view)
-        written = len(view)
-        while True:
-            size = growing_part_size(self._parts.count + 1, self._part_size, self._backend.capabilities.limits)
-            room = size - len(self._buffer)
-            self._buffer += view[:room]
-            view = view[room:]
-            if len(self._buffer) < size or not view:
-                return written
-            await self._send()
+        async with self._lock:  # tasks that write at once write one after the other
+            self._check_open()
+            view = memoryview(data).cast("B")
+            written = len(view)
+            while True:
+                size = growing_part_size(self._parts.count + 1, self._part_size, self._backend.capabilities.limits)
+                room = size - len(self._buffer)
+                self._buffer += view[:room]
+                self._position += min(room, len(view))
+                view = view[room:]
+                if len(self._buffer) < size or not view:
+                    return written
+                await self._send()
 
     def tell(self) -> int:
         """How many bytes were written."""
@@ -99,20 +102,22 @@ class ObjectWriter:
         Raises:
             ClosedError: It was committed or aborted before.
         """
-        self._check_open()
-        self._is_open = False
-        if self._parts.count:
-            if self._buffer:
-                await self._send()
-            self._info = await self._parts.complete()
-        else:
-            self._info = await self._backend.put_object(self._container, self._key, self._buffer, self._options)
-        return self._info
+        async with self._lock:
+            self._check_open()
+            self._is_open = False
+            if self._parts.count:
+                if self._buffer:
+                    await self._send()
+                self._info = await self._parts.complete()
+            else:
+                self._info = await self._backend.put_object(self._container, self._key, self._buffer, self._options)
+            return self._info
 
     async def abort(self) -> None:
-        """Publish nothing, and close. What was sent already is removed when the block is left."""
+        """Publish nothing, remove what was sent already, and close."""
         self._is_open = False
         self._buffer = bytearray()
+        await self._parts.give_up()
 
     async def _send(self) -> None:
         piece, self._buffer = self._buffer, bytearray()

@@ -23,6 +23,8 @@ class S3Witness:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._versioned: set[str] = set()
+        # rclone answers 500 now and then to files that are put, at the same time, into a folder that is not there yet.
+        self._one_at_a_time = asyncio.Lock()
 
     async def make_container(self, container: str) -> None:
         await asyncio.to_thread(self._client.create_bucket, Bucket=container)
@@ -42,14 +44,15 @@ class S3Witness:
         content_type: str = "application/octet-stream",
         metadata: Mapping[str, str] = EMPTY,
     ) -> None:
-        await asyncio.to_thread(
-            self._client.put_object,
-            Bucket=container,
-            Key=key,
-            Body=data,
-            ContentType=content_type,
-            Metadata=dict(metadata),
-        )
+        async with self._one_at_a_time:
+            await asyncio.to_thread(
+                self._client.put_object,
+                Bucket=container,
+                Key=key,
+                Body=data,
+                ContentType=content_type,
+                Metadata=dict(metadata),
+            )
 
     async def get(self, container: str, key: str) -> bytes | None:
         return await asyncio.to_thread(self._get, container, key)

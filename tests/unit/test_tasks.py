@@ -6,7 +6,7 @@ import threading
 import anyio
 import pytest
 
-from aiostorage._tasks import clean_up, in_thread, run_to_end, task_group
+from aiostorage._tasks import clean_up, in_thread, run_to_end, Group
 
 pytestmark = pytest.mark.anyio
 
@@ -34,9 +34,9 @@ async def test_a_group_raises_the_first_error_itself() -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(KeyError) as caught:
-        async with task_group() as group:
-            group.create_task(wait())
-            group.create_task(fail())
+        async with Group() as group:
+            group.start(wait())
+            group.start(fail())
     assert caught.value.args == ("first",)
 
 

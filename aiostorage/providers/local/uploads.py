@@ -129,13 +129,12 @@ class PendingUpload:
         self.options()  # of this key
         with self.folder.lock():
             row = self._row(number)
-            if offset is None or row.is_begun:
-                with self._found():
+            with self._found():
+                if offset is None or row.is_begun:
                     file.create(f"{self.path}/{secrets.token_hex(16)}")
-            else:
-                with self._found():
+                else:
                     file.enter(f"{self.path}/data", offset)
-                self._set_row(number, row._replace(is_begun=True))
+                    self._set_row(number, row._replace(is_begun=True))
 
     def finish(self, number: int, offset: int | None, file: OutputFile) -> Part:
         """Hold what was written as a part, in the stead of an earlier one."""

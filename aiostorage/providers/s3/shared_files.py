@@ -59,12 +59,12 @@ class SharedFiles:
         section = next((found for title, found in self.config.items() if _profile_name(title) == name), None)
         own_section = self.credentials.get(name)
         settings = {**(section or {}), **(own_section or {})}
-        services = self.config.get(f"services {settings['services']}", {}) if "services" in settings else {}
+        services = self.config.get(f"services {settings['services']}") if "services" in settings else None
         return SharedProfile(
             name=name,
             files=self.files,
             is_present=section is not None or own_section is not None,
-            settings={**settings, **services},
+            settings={**settings, **(services or {})},
         )
 
 

@@ -24,6 +24,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "[half]\naws_access_key_id = half\n"
     )
     return {
+        "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": str(tmp_path / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
     }
@@ -64,7 +65,8 @@ async def test_the_files(environ: dict[str, str]) -> None:
 
 async def test_nothing_found_says_where_it_looked(environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "credentials").unlink()
-    with pytest.raises(AuthenticationError, match=r"AWS_ACCESS_KEY_ID.*'default'.*anonymous=True"):
+    places = r"AWS_ACCESS_KEY_ID.*WEB_IDENTITY.*'default'.*container.*metadata service.*anonymous=True"
+    with pytest.raises(AuthenticationError, match=places):
         await found(environ)
 
 
@@ -80,6 +82,13 @@ async def test_a_profile_that_is_not_there(environ: dict[str, str]) -> None:
 async def test_half_a_pair_is_an_error(environ: dict[str, str], more: dict[str, str]) -> None:
     with pytest.raises(AuthenticationError, match="half") as caught:
         await found({**environ, **more})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+async def test_a_line_break_in_a_key_is_an_error(environ: dict[str, str], name: str) -> None:
+    with pytest.raises(AuthenticationError, match="line break") as caught:
+        await found({**environ, **KEYS, name: "hunter2\n"})
     assert "hunter2" not in str(caught.value)
 
 

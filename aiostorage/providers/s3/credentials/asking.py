@@ -17,7 +17,7 @@ from aiostorage.providers.s3.credentials.values import S3Credentials
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from datetime import datetime
 
     from aiostorage._http.messages import Request, Response
@@ -42,7 +42,7 @@ def network_of(options: HTTPOptions) -> Network:
 
 
 @asynccontextmanager
-async def local_client(*, timeout_s: float, max_attempts: int) -> AsyncIterator[HTTPClient[S3Credentials]]:
+async def local_client(*, timeout_s: float, max_attempts: int) -> AsyncGenerator[HTTPClient[S3Credentials]]:
     """A client for a service on this machine: quick to give up, and never by way of a proxy."""
     client = HTTPClient[S3Credentials](
         provider="s3",

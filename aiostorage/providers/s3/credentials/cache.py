@@ -62,7 +62,7 @@ class SharedCache:
         *,
         now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = random.random,  # noqa: S311 - it spreads renewals, no secret depends on it
     ) -> None:
         self._now = now
         self._monotonic = monotonic
@@ -142,11 +142,18 @@ def shared_cache() -> SharedCache:
     return _caches[loop]
 
 
-def renewing(find: Callable[[S3Credentials | None], Awaitable[S3Credentials]]) -> CredentialCache[S3Credentials]:
+def renewing(
+    find: Callable[[S3Credentials | None], Awaitable[S3Credentials]],
+    *,
+    now: Callable[[], datetime] = utc_now,
+    chance: Callable[[], float] = random.random,  # noqa: S311 - as above
+) -> CredentialCache[S3Credentials]:
     """The view of one client on shared credentials, with a moment of its own to renew them.
 
     Args:
         find: Finds credentials other than its argument, which is what it found before.
+        now: The time.
+        chance: A random number from 0 up to 1.
     """
     last: S3Credentials | None = None
 
@@ -155,8 +162,7 @@ def renewing(find: Callable[[S3Credentials | None], Awaitable[S3Credentials]]) -
         last = await find(last)
         return last
 
-    early = RENEW_BEFORE * (1 + random.random())  # noqa: S311 - it spreads renewals, no secret depends on it
-    return CredentialCache(fetch, renew_before=early)
+    return CredentialCache(fetch, renew_before=RENEW_BEFORE * (1 + chance()), now=now)
 
 
 def _is_same(found: S3Credentials, known: S3Credentials | None) -> bool:

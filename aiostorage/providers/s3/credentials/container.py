@@ -54,7 +54,7 @@ class Container:
         )
         async with local_client(timeout_s=2.0, max_attempts=3) as client:
             answer = await client.send(request)
-        return temporary(json_fields(answer.body, where=where), token="Token", where=where, now=now)
+        return temporary(json_fields(answer.body, where=where), where=where, now=now)
 
     async def _authorization(self) -> str:
         if self.token_file:

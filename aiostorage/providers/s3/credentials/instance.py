@@ -62,7 +62,7 @@ class Instance:
             fields = json_fields(await self._get(client, f"{_ROLES}{role}", headers), where=_WHERE)
         if fields.get("Code", "Success") != "Success":
             raise AuthenticationError(f"{_WHERE} has a role, but no credentials for it", provider="s3")
-        return temporary(fields, token="Token", where=_WHERE, now=now)
+        return temporary(fields, where=_WHERE, now=now)
 
     async def _token(self, client: HTTPClient[S3Credentials]) -> Mapping[str, str] | None:
         """Headers with a session token, or without one under version 1; None where nobody is there."""

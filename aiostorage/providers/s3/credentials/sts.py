@@ -188,13 +188,16 @@ def read_error(request: Request, response: Response, role: str) -> StorageError 
     code = error.code if _CODE.fullmatch(error.code or "") else None
     is_retryable = error.retryable or code == "IDPCommunicationError"
     kind: type[StorageError] = AuthenticationError
-    if isinstance(error, ClockSkewError | RateLimitedError | ServiceUnavailableError | PermissionDeniedError):
+    if isinstance(error, ClockSkewError | RateLimitedError | ServiceUnavailableError):
         kind = type(error)
+    elif code == "AccessDenied":
+        kind = PermissionDeniedError
     elif is_retryable:
         kind = ServiceUnavailableError
     details = error.details()
     details["code"] = code
     details["retryable"] = is_retryable
+    details["request_id"] = response.headers.get("x-amzn-requestid")
     return kind(f"STS gives no credentials for the role {role!r}", **details)
 
 

@@ -61,14 +61,11 @@ def key_pair(key_id: str | None, secret: str | None, token: str | None, *, where
     return S3Credentials(access_key_id=key_id, secret_access_key=secret, session_token=token or None)
 
 
-def temporary(
-    fields: Mapping[str, str], *, token: str = "SessionToken", where: str, now: datetime, may_last: bool = False
-) -> S3Credentials:
+def temporary(fields: Mapping[str, str], *, where: str, now: datetime, may_last: bool = False) -> S3Credentials:
     """The credentials in an answer.
 
     Args:
         fields: What was answered.
-        token: The name that the token has there.
         where: Who answered, for errors.
         now: The time.
         may_last: Whether there may be no token, and no end.
@@ -77,7 +74,8 @@ def temporary(
         UnexpectedResponseError: The answer holds no credentials.
         AuthenticationError: They have expired.
     """
-    parts = [fields.get(name, "") for name in ("AccessKeyId", "SecretAccessKey", token)]
+    token = fields.get("SessionToken") or fields.get("Token", "")  # local services call it so
+    parts = [fields.get("AccessKeyId", ""), fields.get("SecretAccessKey", ""), token]
     expires_at = parse_iso_date(fields.get("Expiration"))
     needed = parts[:2] if may_last else parts
     is_sound = all(needed) and all(_PRINTABLE.fullmatch(part) for part in parts if part)
@@ -89,7 +87,7 @@ def temporary(
             provider="s3",
         )
     return S3Credentials(
-        access_key_id=parts[0], secret_access_key=parts[1], session_token=parts[2] or None, expires_at=expires_at
+        access_key_id=parts[0], secret_access_key=parts[1], session_token=token or None, expires_at=expires_at
     )
 
 
