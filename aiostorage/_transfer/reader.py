@@ -68,17 +68,13 @@ class ObjectReader:
 
     @property
     def info(self) -> ObjectInfo | None:
-        """What is known of the version that is read; None before the first read, unless it was known."""
+        """What is known of the version that is read; None before the first read."""
         return self._source.info
 
     @property
     def size(self) -> int | None:
         """Bytes to read in all, from the start; None as long as it is not known."""
-        if self._is_open:
-            return None if self._stop is None else self._stop - self._start
-        if self._range is None and self._source.info is not None:
-            return self._source.info.size
-        return None
+        return self._stop - self._start if self._is_open and self._stop is not None else None
 
     @property
     def closed(self) -> bool:
@@ -94,39 +90,37 @@ class ObjectReader:
         self._check_open()
         if self._is_open:
             return
-        if self._range is None:
-            body = await self._source.open()
+        body = await self._source.open(self._range)
+        try:
+            self._start, self._stop = resolve_range(self._range, body)
+        except BaseException:
+            await body.aclose()
+            raise
+        if self._stop is None:
             self._stop = body.info.size
-            if self._position:  # somebody went elsewhere before the first read
-                await body.aclose()
-            else:
-                self._reader = self._source.read_range(0, None, body=body)
+        if self._position:  # somebody went elsewhere before the first read
+            await body.aclose()
         else:
-            body = await self._source.open(self._range)
-            try:
-                self._start, self._stop = resolve_range(self._range, body)
-            except BaseException:
-                await body.aclose()
-                raise
-            if self._position:
-                await body.aclose()
-            else:
-                self._reader = self._source.read_range(self._start, self._stop, body=body)
+            self._reader = self._source.read_range(self._start, self._stop, body=body)
         self._is_open = True
 
-    async def read(self, size: int = -1) -> bytes:
-        """Exactly ``size`` bytes, fewer at the end; all that is left for a negative size."""
-        if size == 0:
-            return b""
+    async def read(self, size: int | None = -1) -> bytes:
+        """Exactly ``size`` bytes, fewer at the end; all that is left where it is negative or None.
+
+        A read that fails or is cancelled has read nothing: the next one begins where it began. So it is
+        with :meth:`readinto` and :meth:`readline`.
+        """
+        left = -1 if size is None else size
         pieces: list[bytes] = []
-        left = size
-        while left:
-            chunk = await self._take(left if left > 0 else None)
-            if not chunk:
-                break
-            pieces.append(chunk)
-            if left > 0:
-                left -= len(chunk)
+        start = self._position
+        try:
+            while left and (chunk := await self._take(left if left > 0 else None)):
+                pieces.append(chunk)
+                if left > 0:
+                    left -= len(chunk)
+        except BaseException:
+            await self._reset(start)
+            raise
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def read1(self, size: int = -1) -> bytes:
@@ -212,21 +206,29 @@ class ObjectReader:
         return self
 
     async def _go_to(self, target: int) -> None:
-        ahead = target - self._position
-        buffered = len(self._buffer) - self._taken
-        if -self._taken <= ahead <= buffered:
-            self._taken += ahead
-        else:
-            missing = ahead - buffered
-            self._buffer, self._taken = b"", 0
-            if self._reader is not None and 0 < missing <= _SKIP_BYTES:
-                while missing and (chunk := await self._reader.chunk()):
-                    used = min(missing, len(chunk))
-                    self._buffer, self._taken = chunk, used
-                    missing -= used
-            else:
-                await self._drop()
-        self._position = target
+        first = self._position - self._taken  # where the buffer begins
+        last = first + len(self._buffer)
+        if not first <= target <= last:
+            if self._reader is None or not 0 < target - last <= _SKIP_BYTES:
+                await self._reset(target)
+                return
+            before, self._position, self._taken = self._position, last, len(self._buffer)
+            try:
+                while target > last and await self._fill():
+                    first, last = last, last + len(self._buffer)
+                    self._position, self._taken = last, len(self._buffer)
+            except BaseException:
+                await self._reset(before)
+                raise
+            if target > last:  # past the end
+                await self._reset(target)
+                return
+        self._position, self._taken = target, target - first
+
+    async def _reset(self, position: int) -> None:
+        """Go to a position with nothing in hand."""
+        self._buffer, self._taken, self._position = b"", 0, position
+        await self._drop()
 
     async def _fill(self) -> bool:
         """Have at least one byte in the buffer; False at the end."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from aiostorage.checksums import Hasher
     from aiostorage.models import ObjectHash, ObjectInfo
 
+CHANGED = "the object was replaced while it was read"
+
 MAX_BREAKS = 5
 """How often in a row a body may break without having yielded a byte."""
 
@@ -44,17 +46,14 @@ class ObjectSource:
         container: Name of the container.
         key: Name of the object.
         options: Conditions and version; no byte range, which is given to :meth:`open`.
-        info: The version to pin, where it is known from a listing or an earlier answer.
     """
 
-    def __init__(
-        self, backend: Backend, container: str, key: str, options: ReadOptions, info: ObjectInfo | None = None
-    ) -> None:
+    def __init__(self, backend: Backend, container: str, key: str, options: ReadOptions) -> None:
         self._backend = backend
         self._container = container
         self.key = key
         self._options = options
-        self.info = info
+        self.info: ObjectInfo | None = None
 
     async def open(self, byte_range: ByteRange | None = None) -> ObjectBody:
         """A body that begins at or before the start of the range; whoever gets it closes it.
@@ -64,23 +63,19 @@ class ObjectSource:
         """
         options = self._options if byte_range is None else replace(self._options, byte_range=byte_range)
         pinned = self.info
-        if pinned is not None and pinned.etag is not None:
-            if self._backend.capabilities.read_conditions and options.if_match is None:
-                options = replace(options, if_match=pinned.etag)
-            try:
-                body = await self._backend.get_object(self._container, self.key, options)
-            except PreconditionFailedError as error:
-                if self._options.if_match is not None or self._options.if_none_match is not None:
-                    raise
-                raise ObjectChangedError("the object was replaced while it was read", **error.details()) from error
-            if body.info.etag != pinned.etag:
-                await body.aclose()
-                raise ObjectChangedError(
-                    "the object was replaced while it was read", container=self._container, key=self.key
-                )
-        else:
+        if pinned is None or pinned.etag is None:
             body = await self._backend.get_object(self._container, self.key, options)
             self.info = body.info
+            return body
+        if self._backend.capabilities.read_conditions:
+            options = replace(options, if_match=pinned.etag, if_none_match=None)
+        try:
+            body = await self._backend.get_object(self._container, self.key, options)
+        except PreconditionFailedError as error:
+            raise ObjectChangedError(CHANGED, **error.details()) from error
+        if body.info.etag != pinned.etag:
+            await body.aclose()
+            raise ObjectChangedError(CHANGED, container=self._container, key=self.key)
         return body
 
     def read_range(self, start: int = 0, stop: int | None = None, *, body: ObjectBody | None = None) -> RangeReader:
@@ -125,23 +120,24 @@ class RangeReader:
             ObjectChangedError: The object was replaced meanwhile.
         """
         while not self._is_at_end():
+            if self._chunks is None and not await self._open():
+                break
             try:
-                if self._chunks is None:
-                    self._take(await self._source.open(ByteRange(self.position, self._stop)))
-                    continue
-                chunk = await anext(self._chunks, b"")
-                if not chunk:
-                    self._end_body()
+                chunk = self._wanted(await self._next())
             except (StorageConnectionError, StorageTimeoutError) as error:
                 await self.aclose()
                 self._breaks += 1
                 if not error.retryable or self._breaks > MAX_BREAKS:
                     raise
                 continue
-            chunk = self._wanted(chunk)
+            except BaseException:
+                await self.aclose()  # what is left of the body cannot be told from its end
+                raise
             if chunk:
                 self._breaks = 0
                 self.position += len(chunk)
+                if self._is_at_end():
+                    await self.aclose()
                 return chunk
         await self.aclose()
         return b""
@@ -170,11 +166,25 @@ class RangeReader:
             chunk = chunk[: self._stop - self.position]
         return chunk
 
-    def _end_body(self) -> None:
-        """The body is over: the end of the object, where nobody has said how long it is; else a break."""
-        if self._stop is not None:
-            raise StorageConnectionError(f"the body ended early, at byte {self.position}", retryable=True)
-        self._stop = self.position
+    async def _open(self) -> bool:
+        """Ask for what is left; False where there turns out to be nothing."""
+        try:
+            self._take(await self._source.open(ByteRange(self.position, self._stop)))
+        except RangeNotSatisfiableError:
+            if self._stop is not None or not self.position:
+                raise
+            self._stop = self.position  # nobody has said before how long the object is
+            return False
+        return True
+
+    async def _next(self) -> bytes:
+        chunk = b"" if self._chunks is None else await anext(self._chunks, b"")
+        if not chunk:
+            # The end of the object, where nobody has said how long it is; else a break.
+            if self._stop is not None:
+                raise StorageConnectionError(f"the body ended early, at byte {self.position}", retryable=True)
+            self._stop = self.position
+        return chunk
 
     def _is_at_end(self) -> bool:
         return self._stop is not None and self.position >= self._stop
@@ -252,16 +262,16 @@ async def read_body(source: ObjectSource, body: ObjectBody, start: int = 0, stop
 
 async def _read_at_once(body: ObjectBody, start: int, stop: int | None) -> bytes | None:
     """A small body in one piece; None where it is not small, not what was asked for, or breaks."""
-    if body.start != start or body.stop is None or body.stop - start > SMALL_BYTES:
-        return None
-    if stop is not None and body.stop > stop:
+    size = body.info.size
+    end = size if stop is None or size is None else min(stop, size)
+    if body.start != start or end is None or body.stop != end or end - start > SMALL_BYTES:
         return None
     try:
         content = await body.read()
     except (StorageConnectionError, StorageTimeoutError):
         await body.aclose()
         return None
-    return content if len(content) == body.stop - start else None
+    return content if len(content) == end - start else None
 
 
 async def _read_with_mending(reader: RangeReader) -> bytes:
@@ -278,8 +288,10 @@ def resolve_range(byte_range: ByteRange | None, body: ObjectBody) -> tuple[int, 
         return 0, None
     start, stop = byte_range
     size = body.info.size
+    if start < 0 and size is None and body.start == 0:
+        raise UnexpectedResponseError("the server neither obeys the range nor says how large the object is")
     if start < 0:
-        start = max(0, size + start) if size is not None else body.start
+        start = body.start if size is None else max(0, size + start)
     if size is None:
         return start, stop
     if start >= size:
