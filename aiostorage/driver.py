@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import AsyncIterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
 from aiostorage._transfer import listing
-from aiostorage._transfer.copy import copy_between, copy_within
+from aiostorage._transfer.copy import copied_options, copy_between, copy_within
 from aiostorage._transfer.delete import delete_container, delete_many
 from aiostorage._transfer.download import download
 from aiostorage._transfer.progress import reporting
@@ -17,9 +17,10 @@ from aiostorage._transfer.upload import upload
 from aiostorage._transfer.writer import ObjectWriter
 from aiostorage.body import open_body
 from aiostorage.container import Container
-from aiostorage.errors import InvalidArgumentError
-from aiostorage.models import EMPTY, ByteRange, ListQuery, ObjectRef, Prefix, ReadOptions, WriteOptions
+from aiostorage.errors import InvalidArgumentError, UnsupportedError
+from aiostorage.models import EMPTY, ListQuery, ObjectRef, Prefix
 from aiostorage.object import Object
+from aiostorage.options import HEADERS, byte_range, read_options, write_options
 
 if TYPE_CHECKING:
     import os
@@ -43,14 +44,6 @@ T = TypeVar("T")
 
 DEFAULT_PART_BYTES = 8 * 1024 * 1024
 DEFAULT_CONCURRENCY = 8
-
-_COMPRESSED_TYPES = {
-    "gzip": "application/gzip",
-    "bzip2": "application/x-bzip2",
-    "xz": "application/x-xz",
-    "compress": "application/x-compress",
-}
-_TYPES = mimetypes.MimeTypes()  # the built-in table: the same on every machine, and no file is read
 
 
 class Driver:
@@ -236,7 +229,10 @@ class Driver:
         Raises:
             ObjectNotFoundError: There is none of this name.
         """
-        return await self._backend.head_object(obj.container.name, obj.name, _read_options(obj, options))
+        self._check_own(obj)
+        return await self._backend.head_object(
+            obj.container.name, obj.name, read_options(options, obj.requested_version_id)
+        )
 
     async def upload_object(
         self, source: Source, container: Container | str, name: str, **options: Unpack[UploadOptions]
@@ -260,12 +256,15 @@ class Driver:
                 the provider can hold.
             PreconditionFailedError: ``if_match`` or ``if_none_match`` does not hold.
             OSError: The source cannot be read.
+
+        What the source or the progress callback raises comes out as it is; only if the callback raises
+        when it is told of the last byte may the object be stored all the same.
         """
         where = self._container(container)
         self._backend.check_name(where.name, name)
         part_size, concurrency = self._transfer(options)
         callback = options.get("progress")
-        written = _write_options(name, options)
+        written = write_options(name, options)
         body = await open_body(source, size=options.get("size"))
 
         async def store(on_sent: OnSent | None) -> ObjectInfo:
@@ -303,7 +302,7 @@ class Driver:
             self._backend,
             where.name,
             name,
-            _write_options(name, options),
+            write_options(name, options),
             part_size=part_size,
             concurrency=concurrency,
         )
@@ -352,7 +351,7 @@ class Driver:
         Raises:
             InvalidArgumentError: The byte range makes no sense.
         """
-        return ObjectReader(self._source(obj, options), name=obj.name, byte_range=_byte_range(options))
+        return ObjectReader(self._source(obj, options), name=obj.name, byte_range=byte_range(options))
 
     async def read_object(self, obj: Object, **options: Unpack[OpenOptions]) -> bytes:
         """The content of an object, or a range of it, in memory.
@@ -362,7 +361,7 @@ class Driver:
             ChecksumMismatchError: The bytes that came are not those that were stored.
             RangeNotSatisfiableError: The object has no byte in the range.
         """
-        return await read_object(self._source(obj, options), _byte_range(options))
+        return await read_object(self._source(obj, options), byte_range(options))
 
     async def copy(
         self,
@@ -373,7 +372,7 @@ class Driver:
     ) -> Object:
         """Copy an object: by the provider within one driver, streamed through here between two.
 
-        Headers and metadata come along, unless any is given: then those given are all it has.
+        Headers and metadata come along, unless any of them is given: then those given are all it has.
 
         Args:
             obj: What to copy; of any driver.
@@ -388,8 +387,15 @@ class Driver:
         target = container.driver
         target.backend.check_name(container.name, name)
         part_size, concurrency = target._transfer(options)
-        headers = {key for key in options if key not in {"part_size_bytes", "concurrency"}}
-        replacement = _write_options(name, options) if headers else None
+        replacement = write_options(name, options) if HEADERS & options.keys() else None
+        if replacement is None and options.keys() - {"part_size_bytes", "concurrency"}:
+            kept = copied_options(await obj.driver.head_object(obj))
+            replacement = replace(
+                kept,
+                storage_class=options.get("storage_class"),
+                if_match=options.get("if_match"),
+                if_none_match=options.get("if_none_match"),
+            )
         if obj.driver is target and target.capabilities.server_side_copy:
             source = ObjectRef(container=obj.container.name, key=obj.name, version_id=obj.requested_version_id)
             info = await copy_within(
@@ -397,7 +403,7 @@ class Driver:
             )
         else:
             info = await copy_between(
-                self._source(obj, {}),
+                obj.driver._source(obj, {}),
                 target.backend,
                 container.name,
                 name,
@@ -414,6 +420,7 @@ class Driver:
         Where the container keeps versions this hides the object behind a delete marker; an object
         that was asked for by its ``version_id`` loses that version for good.
         """
+        self._check_own(obj)
         await self._backend.delete_object(obj.container.name, obj.name, version_id=obj.requested_version_id)
 
     async def delete_objects(
@@ -428,6 +435,7 @@ class Driver:
         async def refs() -> AsyncGenerator[ObjectRef, None]:
             async for item in _each(names):
                 obj = where.object(item) if isinstance(item, str) else item
+                self._check_own(obj)
                 if obj.container.name != where.name:
                     raise InvalidArgumentError(f"{obj!r} is not in container {where.name!r}")
                 yield ObjectRef(container=where.name, key=obj.name, version_id=obj.requested_version_id)
@@ -449,6 +457,9 @@ class Driver:
             UnsupportedError: The provider cannot do that; ``capabilities.presign`` tells.
             InvalidArgumentError: Longer than the provider allows.
         """
+        self._check_own(obj)
+        if obj.requested_version_id is not None:
+            raise UnsupportedError("a version cannot be presigned", provider=self.name, operation="presign")
         return await self._backend.presign(
             method, obj.container.name, obj.name, expires_in_s=expires_in_s, headers=headers
         )
@@ -460,8 +471,15 @@ class Driver:
             raise InvalidArgumentError(f"{container!r} belongs to another driver")
         return container
 
+    def _check_own(self, obj: Object) -> None:
+        if obj.driver is not self:
+            raise InvalidArgumentError(f"{obj!r} belongs to another driver")
+
     def _source(self, obj: Object, options: ReadObjectOptions) -> ObjectSource:
-        return ObjectSource(obj.driver.backend, obj.container.name, obj.name, _read_options(obj, options))
+        self._check_own(obj)
+        return ObjectSource(
+            self._backend, obj.container.name, obj.name, read_options(options, obj.requested_version_id)
+        )
 
     def _transfer(self, options: TransferOptions) -> tuple[int, int]:
         part_size = options.get("part_size_bytes", self._part_size)
@@ -469,46 +487,6 @@ class Driver:
         if part_size < 1 or concurrency < 1:
             raise InvalidArgumentError(f"part_size_bytes={part_size}, concurrency={concurrency}: both are at least 1")
         return part_size, concurrency
-
-
-def _read_options(obj: Object, options: ReadObjectOptions) -> ReadOptions:
-    return ReadOptions(
-        version_id=options.get("version_id", obj.requested_version_id),
-        if_match=options.get("if_match"),
-        if_none_match=options.get("if_none_match"),
-    )
-
-
-def _byte_range(options: OpenOptions) -> ByteRange | None:
-    given = options.get("byte_range")
-    if given is None:
-        return None
-    start, stop = given
-    if stop is not None and (start < 0 or stop <= start):
-        raise InvalidArgumentError(f"the byte range {(start, stop)} is empty or has a negative start and a stop")
-    return ByteRange(start, stop)
-
-
-def _write_options(name: str, options: WriteObjectOptions) -> WriteOptions:
-    return WriteOptions(
-        content_type=options.get("content_type") or _guess_content_type(name),
-        cache_control=options.get("cache_control"),
-        content_disposition=options.get("content_disposition"),
-        content_encoding=options.get("content_encoding"),
-        content_language=options.get("content_language"),
-        metadata=options.get("metadata", EMPTY),
-        storage_class=options.get("storage_class"),
-        if_match=options.get("if_match"),
-        if_none_match=options.get("if_none_match"),
-    )
-
-
-def _guess_content_type(name: str) -> str:
-    """The media type of the bytes as they are: a ``.tar.gz`` is gzip, not tar."""
-    kind, encoding = _TYPES.guess_type(name.rpartition("/")[2])
-    if encoding is not None:
-        kind = _COMPRESSED_TYPES.get(encoding)
-    return kind or "application/octet-stream"
 
 
 async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import mimetypes
 from typing import TYPE_CHECKING, TypedDict
+
+from aiostorage.errors import InvalidArgumentError
+from aiostorage.models import EMPTY, ByteRange, ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiostorage._transfer.progress import ProgressCallback
+
+_COMPRESSED_TYPES = {
+    "gzip": "application/gzip",
+    "bzip2": "application/x-bzip2",
+    "xz": "application/x-xz",
+    "compress": "application/x-compress",
+}
+_TYPES = mimetypes.MimeTypes()  # the built-in table: the same on every machine, and no file is read
+
+HEADERS = frozenset({
+    "content_type",
+    "cache_control",
+    "content_disposition",
+    "content_encoding",
+    "content_language",
+    "metadata",
+})
+"""The options of a write that say what goes with the content."""
 
 
 class TransferOptions(TypedDict, total=False):
@@ -73,3 +95,50 @@ class DownloadOptions(TransferOptions, ReadObjectOptions, total=False):
     """Whether the file is on the disk, not only in its cache, before it appears (False)."""
     progress: ProgressCallback | None
     """Called with the bytes done and the total (None while unknown); may be a coroutine function."""
+
+
+def read_options(options: ReadObjectOptions, version_id: str | None) -> ReadOptions:
+    """The options of a read, as a backend wants them; ``version_id`` where they name none."""
+    return ReadOptions(
+        version_id=options.get("version_id", version_id),
+        if_match=options.get("if_match"),
+        if_none_match=options.get("if_none_match"),
+    )
+
+
+def byte_range(options: OpenOptions) -> ByteRange | None:
+    """The range that is asked for, if any.
+
+    Raises:
+        InvalidArgumentError: It is empty, or has a negative start and a stop.
+    """
+    given = options.get("byte_range")
+    if given is None:
+        return None
+    start, stop = given
+    if stop is not None and (start < 0 or stop <= start):
+        raise InvalidArgumentError(f"the byte range {(start, stop)} is empty or has a negative start and a stop")
+    return ByteRange(start, stop)
+
+
+def write_options(name: str, options: WriteObjectOptions) -> WriteOptions:
+    """The options of a write, as a backend wants them; the content type is guessed where it is not given."""
+    return WriteOptions(
+        content_type=options.get("content_type") or _guess_content_type(name),
+        cache_control=options.get("cache_control"),
+        content_disposition=options.get("content_disposition"),
+        content_encoding=options.get("content_encoding"),
+        content_language=options.get("content_language"),
+        metadata=options.get("metadata", EMPTY),
+        storage_class=options.get("storage_class"),
+        if_match=options.get("if_match"),
+        if_none_match=options.get("if_none_match"),
+    )
+
+
+def _guess_content_type(name: str) -> str:
+    """The media type of the bytes as they are: a ``.tar.gz`` is gzip, not tar."""
+    kind, encoding = _TYPES.guess_type(name.rpartition("/")[2])
+    if encoding is not None:
+        kind = _COMPRESSED_TYPES.get(encoding)
+    return kind or "application/octet-stream"

@@ -8,6 +8,7 @@ from aiostorage._transfer.parts import MIB, part_size_for
 from aiostorage._transfer.source import ObjectSource, Verifier
 from aiostorage._transfer.upload import PartsUpload, upload
 from aiostorage.body import StreamBody
+from aiostorage.errors import ObjectChangedError
 from aiostorage.models import ByteRange, ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
@@ -34,17 +35,24 @@ async def copy_within(
     """Copy an object of any size inside one provider, without its bytes passing through here.
 
     ``size`` is that of the source as far as the caller knows; it saves asking for it.
+
+    Raises:
+        ObjectChangedError: The source was replaced while its parts were copied.
     """
     limits = backend.capabilities.limits
     if size is not None and size <= limits.max_copy_size_bytes:
         return await backend.copy_object(source, container, key, options)
-    info = await backend.head_object(source.container, source.key, ReadOptions(version_id=source.version_id))
+
+    async def head() -> ObjectInfo:
+        return await backend.head_object(source.container, source.key, ReadOptions(version_id=source.version_id))
+
+    info = await head()
     if info.size is None or info.size <= limits.max_copy_size_bytes:
         return await backend.copy_object(source, container, key, options)
     size = info.size
     part_size = part_size_for(size, _COPY_PART_BYTES, limits)
     async with PartsUpload(
-        backend, container, key, options or write_options(info), concurrency=concurrency, on_sent=None
+        backend, container, key, options or copied_options(info), concurrency=concurrency, on_sent=None
     ) as parts:
         while parts.size < size:
             length = min(part_size, size - parts.size)
@@ -53,6 +61,10 @@ async def copy_within(
                 return await backend.copy_part(upload, number, source, ByteRange(offset, offset + length))
 
             await parts.add(length, send)
+        await parts.join()
+        # Not every service obeys a condition on the source of a part, so the parts are checked together.
+        if (await head()).etag != info.etag:
+            raise ObjectChangedError("the object was replaced while it was copied", container=container, key=key)
         return await parts.complete()
 
 
@@ -77,7 +89,7 @@ async def copy_between(
                 container,
                 key,
                 stream,
-                options or write_options(body.info),
+                options or copied_options(body.info),
                 part_size=part_size,
                 concurrency=concurrency,
                 on_sent=on_sent,
@@ -86,7 +98,7 @@ async def copy_between(
             await stream.aclose()
 
 
-def write_options(info: ObjectInfo) -> WriteOptions:
+def copied_options(info: ObjectInfo) -> WriteOptions:
     """What stores another object with the headers and metadata of this one."""
     return WriteOptions(
         content_type=info.content_type,

@@ -164,10 +164,16 @@ class PartsUpload:
 
         await self.add_range(len(piece), read_at)
 
-    async def complete(self) -> ObjectInfo:
-        """Wait for all parts and publish the object."""
+    async def join(self) -> None:
+        """Wait for the parts that are on their way."""
         for _ in range(self._concurrency):  # all slots free: no part is on its way, and none has failed
             await self._acquire_slot()
+        for _ in range(self._concurrency):
+            self._slots.release()
+
+    async def complete(self) -> ObjectInfo:
+        """Wait for all parts and publish the object."""
+        await self.join()
         # Cut off in the middle, a completion may or may not happen: wait, to know whether to abort.
         return await run_to_end(self._complete(await self._begin()))
 
