@@ -53,6 +53,8 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
         raise InvalidArgumentError("the driver of this URL has no option fsync")
     match parts.scheme:
         case "memory":
+            if parts.netloc or parts.path:
+                raise InvalidArgumentError("a memory URL looks like memory:")
             return MemoryDriver(**_transfer_options(given))
         case "file":
             if parts.netloc not in {"", "localhost"} or not parts.path:
@@ -78,8 +80,6 @@ def _parse_query(query: Mapping[str, str]) -> ConnectOptions:
                 options["endpoint"] = value
             case "profile":
                 options["profile"] = value
-            case "proxy":
-                options["proxy"] = value
             case "ca_bundle":
                 options["ca_bundle"] = value
             case "vendor":

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Generic, Self, TypedDict, TypeVar, Unpack
 
 from aiostorage._http.credentials import C, CredentialCache, utc_now
 from aiostorage._http.headers import parse_http_date
@@ -31,7 +31,7 @@ from aiostorage.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
     from aiostorage._http.options import HTTPOptions
@@ -125,15 +125,16 @@ class HTTPClient(Generic[C]):
             await self._session.aclose()
 
     async def _attempts(self, request: Request, attempt: Callable[[Request, _Call], Awaitable[T]]) -> T:
-        self._check_usable(request)
         started = self._monotonic()
         call = _Call()
         while True:
+            self._check_usable(request)
             call.attempts += 1
             call.may_have_arrived = False
             try:
                 result = await attempt(request, call)
             except StorageError as error:
+                call.take_back()
                 self._describe(error, request, call)
                 if call.try_again_at_once:
                     call.try_again_at_once = False
@@ -192,6 +193,8 @@ class HTTPClient(Generic[C]):
             # aiohttp takes a tenth of a second to import: not on the event loop's thread.
             made = await asyncio.to_thread(_make_session, self._options)
             self._session = self._session or made
+        self._check_usable(request)  # it may have been closed while this waited
+        call.clock_offset = self._clock_offset
         wire = self._sign(request, credential, self.now())
         on_sent = call.counting(request.on_sent)
         call.may_have_arrived = True
@@ -199,7 +202,6 @@ class HTTPClient(Generic[C]):
             answer = await self._session.request(request.method, wire.url, wire.headers, request.body, on_sent)
         except TransportError as error:
             call.may_have_arrived = error.may_have_arrived
-            call.take_back()
             raise _storage_error(error) from None
         except BaseException:
             call.take_back()
@@ -210,28 +212,26 @@ class HTTPClient(Generic[C]):
         error = self._read_error(request, response)
         if error is None:
             return
-        call.take_back()
         if error.retry_after_s is None:
             error.retry_after_s = parse_retry_after(response.headers.get("retry-after"), self._now())
         if error.status is None:
             error.status = response.status
         if isinstance(error, ClockSkewError):
-            call.try_again_at_once = not call.knows_the_time and self._learn_the_time(response.headers)
+            call.try_again_at_once = not call.knows_the_time and self._learn_the_time(response.headers, call)
             call.knows_the_time = True
         elif isinstance(error, AuthenticationError) and self._credentials is not None and credential is not None:
             call.try_again_at_once = not call.has_new_credential and self._credentials.forget(credential)
             call.has_new_credential = True
         raise error
 
-    def _learn_the_time(self, headers: Mapping[str, str]) -> bool:
-        """Adopt the service's clock for all requests; False where it does not differ from ours."""
+    def _learn_the_time(self, headers: Mapping[str, str], call: _Call) -> bool:
+        """Adopt the service's clock for all requests; False where it is the one that the request went by."""
         theirs = parse_http_date(headers.get("date"))
         if theirs is None:
             return False
         offset = theirs - self._now()
-        has_moved = abs((offset - self._clock_offset).total_seconds()) > _SKEW_WORTH_LEARNING_S
         self._clock_offset = offset
-        return has_moved
+        return abs((offset - call.clock_offset).total_seconds()) > _SKEW_WORTH_LEARNING_S
 
     def _check_usable(self, request: Request) -> None:
         loop = asyncio.get_running_loop()
@@ -264,18 +264,23 @@ class ResponseStream:
         self._answer = answer
         self._on_close: Callable[[], None] | None = on_close
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> Self:
         """Chunks as they arrive.
 
         Raises:
             StorageConnectionError: The body broke off before its end.
             StorageTimeoutError: Nothing came for too long.
         """
+        return self
+
+    async def __anext__(self) -> bytes:
         try:
-            async for chunk in self._answer.chunks():
-                yield chunk
+            chunk = await self._answer.read_chunk()
         except TransportError as error:
             raise _storage_error(error) from None
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
     async def read(self) -> bytes:
         """All that is left; raises as iteration does."""
@@ -299,6 +304,7 @@ class _Call:
         "_on_sent",
         "_sent",
         "attempts",
+        "clock_offset",
         "has_new_credential",
         "knows_the_time",
         "may_have_arrived",
@@ -307,6 +313,7 @@ class _Call:
 
     def __init__(self) -> None:
         self.attempts = 0
+        self.clock_offset = timedelta(0)
         self.may_have_arrived = False
         self.has_new_credential = False
         self.knows_the_time = False

@@ -21,6 +21,8 @@ class Expiring(Protocol):
 
 C = TypeVar("C", bound=Expiring)
 
+_REST_AFTER_FAILURE = timedelta(seconds=10)
+
 
 def utc_now() -> datetime:
     """The time, as every clock argument of this package wants it."""
@@ -30,8 +32,8 @@ def utc_now() -> datetime:
 class CredentialCache(Generic[C]):
     """Hands out one credential until it is about to expire.
 
-    ``fetch`` is called at most once at a time, however many requests wait for it. A renewal that
-    fails while the old credential still works is tried again at the next request.
+    ``fetch`` is called once at a time, however many requests wait for it, and all of them get what it
+    gave or raised. A renewal that fails while the old credential still works is tried again later.
     """
 
     def __init__(
@@ -45,33 +47,53 @@ class CredentialCache(Generic[C]):
         self._renew_before = renew_before
         self._now = now
         self._current: C | None = None
-        self._lock = asyncio.Lock()
+        self._rest_until: datetime | None = None
+        self._fetching: asyncio.Task[C] | None = None
+        self._waiting = 0
 
     async def get(self) -> C:
         """A credential that works now, as far as its own expiry tells."""
         current = self._current
-        if current is not None and not self._expires_within(current, self._renew_before):
+        if current is not None and (not self._expires_within(current, self._renew_before) or self._is_resting(current)):
             return current
-        async with self._lock:
-            if self._current is None or self._expires_within(self._current, self._renew_before):
-                try:
-                    self._current = await self._fetch()
-                except Exception:
-                    if self._current is None or self._expires_within(self._current, timedelta(0)):
-                        raise
-            return self._current
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._renew())
+        task = self._fetching
+        self._waiting += 1
+        try:
+            return await asyncio.shield(task)
+        finally:
+            self._waiting -= 1
+            if not self._waiting and not task.done():
+                task.cancel()
 
     def forget(self, refused: C) -> bool:
-        """Drop a credential that the service refused; True where a new one may be had.
+        """Drop a credential that the service refused; True where another one may be had.
 
-        A credential that was replaced in the meantime is left alone.
+        One that was replaced in the meantime is left alone.
         """
         if self._current is not refused:
-            return self._current is not None
+            return True
         if refused.expires_at is None:
             return False
         self._current = None
         return True
+
+    async def _renew(self) -> C:
+        try:
+            self._current = await self._fetch()
+        except Exception:
+            if self._current is None or self._expires_within(self._current, timedelta(0)):
+                raise
+            self._rest_until = self._now() + _REST_AFTER_FAILURE
+        finally:
+            self._fetching = None
+        return self._current
+
+    def _is_resting(self, current: C) -> bool:
+        """Whether a renewal has failed a moment ago, and the credential still works."""
+        is_resting = self._rest_until is not None and self._now() < self._rest_until
+        return is_resting and not self._expires_within(current, timedelta(0))
 
     def _expires_within(self, credential: C, margin: timedelta) -> bool:
         return credential.expires_at is not None and self._now() + margin >= credential.expires_at

@@ -44,7 +44,7 @@ def parse_http_date(value: str | None) -> datetime | None:
             pass
     try:
         moment = parsedate_to_datetime(value or "")
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
     return moment if moment.tzinfo is not None else None
 

@@ -35,4 +35,4 @@ class HTTPOptions(TypedDict, total=False):
     client_certificate: tuple[str | os.PathLike[str], str | os.PathLike[str] | None] | None
     """PEM files of a certificate and its key (None where both are in the first)."""
     session: aiohttp.ClientSession | None
-    """A session to use; it is never closed by the driver. Its own timeouts do not count."""
+    """A session whose connections to use; it is never closed by the driver. Its other settings do not count."""

@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import payload
+from aiohttp.http import StreamWriter
 from yarl import URL
 
 from aiostorage._http.messages import TransportError
+from aiostorage.errors import ClosedError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from aiohttp.abc import AbstractStreamWriter
 
@@ -51,7 +53,8 @@ class Session:
         client_certificate: tuple[str | os.PathLike[str], str | os.PathLike[str] | None] | None,
     ) -> None:
         self._given = session
-        self._session = session
+        self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=idle_timeout_s)
         self._idle_timeout_s = idle_timeout_s
         self._proxy = proxy
@@ -59,7 +62,6 @@ class Session:
         self._ca_bundle = ca_bundle
         self._client_certificate = client_certificate
         self._opening = asyncio.Lock()
-        self._headers_to_skip = _NO_AUTO_HEADERS if session is not None else None
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: Buffer, on_sent: Callable[[int], None] | None
@@ -85,26 +87,39 @@ class Session:
                 auto_decompress=False,
                 timeout=self._timeout,
                 proxy=self._proxy_for(url),
-                skip_auto_headers=self._headers_to_skip,
                 # An HTTP/1.1 header line may be long, and a hostile one endless.
                 max_line_size=16 * 1024,
                 max_field_size=16 * 1024,
             )
         except (aiohttp.ClientError, OSError) as error:
+            if isinstance(data, _Slices):
+                data.abort()
             raise _translate(error) from None
-        return SessionResponse(response)
+        except BaseException:
+            if isinstance(data, _Slices):
+                data.abort()
+            raise
+        return SessionResponse(response, data if isinstance(data, _Slices) else None)
 
     async def aclose(self) -> None:
-        """Close the pool, unless it was handed in by the user."""
-        session, self._session = self._session, self._given
-        if session is not None and session is not self._given:
+        """Close the pool; one that was handed in stays open."""
+        self._is_closed = True
+        session, self._session = self._session, None
+        if session is not None:
             await session.close()
 
     async def _open(self) -> aiohttp.ClientSession:
         async with self._opening:
             if self._session is None:
+                if self._is_closed or (self._given is not None and self._given.closed):
+                    raise ClosedError("the driver, or the session that it was given, is closed")
+                # A session that was handed in lends its connections; how to use them is decided here.
                 self._session = aiohttp.ClientSession(
-                    connector=aiohttp.TCPConnector(limit=0, ssl=await self._tls()),
+                    connector=self._given.connector
+                    if self._given is not None
+                    else aiohttp.TCPConnector(limit=0, ssl=await self._tls()),
+                    connector_owner=self._given is None,
+                    trace_configs=None if self._given is None else self._given.trace_configs,
                     cookie_jar=aiohttp.DummyCookieJar(),
                     skip_auto_headers=_NO_AUTO_HEADERS,
                     read_bufsize=_SLICE_BYTES,
@@ -134,8 +149,9 @@ class Session:
 class SessionResponse:
     """An answer whose body has not been read. Whoever holds it closes it, or reads it to its end."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, body: _Slices | None) -> None:
         self._response = response
+        self._body = body
         self.status = response.status
 
     def headers(self) -> dict[str, str]:
@@ -146,11 +162,9 @@ class SessionResponse:
             headers[low] = f"{headers[low]}, {value}" if low in headers else value
         return headers
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body, as it arrives."""
-        content = self._response.content
-        while chunk := await self._read(content.readany):
-            yield chunk
+    async def read_chunk(self) -> bytes:
+        """What has arrived of the body, at least a byte; empty at its end."""
+        return await self._read(self._response.content.readany)
 
     async def read(self) -> bytes:
         """The whole body."""
@@ -167,7 +181,7 @@ class SessionResponse:
             return await self.read()
         pieces: list[bytes] = []
         left = limit
-        async for chunk in self.chunks():
+        while chunk := await self.read_chunk():
             left -= len(chunk)
             if left < 0:
                 raise TransportError("protocol", f"an answer of more than {limit} bytes", may_have_arrived=True)
@@ -177,6 +191,8 @@ class SessionResponse:
     def close(self) -> None:
         """Drop the connection, unless the body was read to its end; then it is free already."""
         self._response.close()
+        if self._body is not None and not self._body.is_sent:
+            self._body.abort()  # the answer came first
 
     async def _read(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
         try:
@@ -194,6 +210,8 @@ class _Slices(payload.Payload):
     def __init__(self, body: Buffer, on_sent: Callable[[int], None] | None, idle_timeout_s: float | None) -> None:
         super().__init__(body, content_type="application/octet-stream")
         self._size = len(body)
+        self._transport: asyncio.Transport | None = None
+        self.is_sent = False
         self._on_sent = on_sent
         self._idle_timeout_s = idle_timeout_s
 
@@ -204,6 +222,8 @@ class _Slices(payload.Payload):
         await self.write_with_length(writer, None)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if isinstance(writer, StreamWriter):
+            self._transport = writer.transport
         view = memoryview(self._value)
         for start in range(0, len(view), _SLICE_BYTES):
             piece = view[start : start + _SLICE_BYTES]
@@ -211,6 +231,12 @@ class _Slices(payload.Payload):
                 await writer.write(piece)
             if self._on_sent is not None:
                 self._on_sent(len(piece))
+        self.is_sent = True
+
+    def abort(self) -> None:
+        """Drop the connection now: closing would wait for the rest of the body to be taken, perhaps for ever."""
+        if self._transport is not None:
+            self._transport.abort()
 
 
 def _tls_context(
@@ -223,6 +249,11 @@ def _tls_context(
     return context
 
 
+def _tls_reason(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> str:
+    cause = error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else error.os_error
+    return str(getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(cause).__name__)
+
+
 def _translate(error: aiohttp.ClientError | OSError) -> TransportError:
     """What happened, without the URL: aiohttp puts it into some messages, and it may hold a signature."""
     match error:
@@ -231,9 +262,7 @@ def _translate(error: aiohttp.ClientError | OSError) -> TransportError:
         case TimeoutError():
             return TransportError("timeout", "nothing moved in time", may_have_arrived=True)
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            return TransportError(
-                "certificate", "TLS was refused: the certificate is not trusted", may_have_arrived=False
-            )
+            return TransportError("certificate", f"TLS failed: {_tls_reason(error)}", may_have_arrived=False)
         case aiohttp.ClientConnectorError():
             reason = error.os_error.strerror or type(error.os_error).__name__
             return TransportError(

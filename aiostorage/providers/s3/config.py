@@ -39,7 +39,8 @@ class S3Options(HTTPOptions, total=False):
     payload_signing: PayloadSigning
     """Whether bodies are part of the signature. ``auto``: over plain HTTP, where TLS does not guard them."""
     access_key_id: str | None
-    """With ``secret_access_key``; else AWS_ACCESS_KEY_ID and so on, then the profile's."""
+    """With ``secret_access_key``. Else those of, in this order: AWS_ACCESS_KEY_ID and its companions, a web
+    identity (AWS_WEB_IDENTITY_TOKEN_FILE), the profile and its role, the container, the machine."""
     secret_access_key: str | None
     session_token: str | None
     profile: str | None

@@ -75,6 +75,14 @@ async def test_silence_is_not_waited_for() -> None:
     assert len(server.seen) == 2
 
 
+async def test_no_proxy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with ScriptedServer(answer=Metadata()) as server, ScriptedServer() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("NO_PROXY", "")
+        assert await source(server).fetch(NOW) == FOUND
+    assert not proxy.seen
+
+
 async def test_a_throttled_request_is_sent_again() -> None:
     metadata, busy = Metadata(), [Answer(status=429), hang_up(), Answer(status=503)]
 
@@ -100,7 +108,7 @@ async def test_a_service_that_stays_busy() -> None:
         (b'["hunter2key"]', UnexpectedResponseError),
         (b"[" * 100_000, UnexpectedResponseError),
         (b'{"SecretAccessKey": "hunter2key"', UnexpectedResponseError),
-        (b'"' + b"x" * 300_000 + b'"', UnexpectedResponseError),
+        (keys_json(Padding="x" * 300_000), UnexpectedResponseError),
         (keys_json(Token=None), UnexpectedResponseError),
         (keys_json(Token="hunter2\r\nevil: 1"), UnexpectedResponseError),
         (keys_json(AccessKeyId={"hunter2": 1}), UnexpectedResponseError),

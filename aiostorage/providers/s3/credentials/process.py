@@ -46,7 +46,7 @@ class Process:
         try:
             words = shlex.split(self.command, posix=os.name == "posix")
             running = await asyncio.create_subprocess_exec(*words, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, NotImplementedError) as error:
             # Not chained, and without its words: they hold the command, and that may hold a secret.
             raise AuthenticationError(f"{where} cannot be run: {type(error).__name__}", provider="s3") from None
         try:
