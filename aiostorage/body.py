@@ -254,8 +254,8 @@ async def open_body(source: Source, *, size: int | None = None) -> Body:
 
 def _is_disk_file(source: object) -> TypeGuard[DiskFile]:
     """A file of the system itself; a ``GzipFile`` has a descriptor too, but that of the compressed file."""
-    is_known = isinstance(source, io.BufferedReader | io.BufferedRandom | io.FileIO)
-    return is_known and type(getattr(source, "raw", source)) is io.FileIO
+    raw: object = getattr(source, "raw", source)
+    return type(raw) is io.FileIO and isinstance(source, io.BufferedReader | io.BufferedRandom | io.FileIO)
 
 
 def _open_path(path: str | os.PathLike[str]) -> Body:

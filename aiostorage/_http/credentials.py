@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from aiostorage.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,6 +48,7 @@ class CredentialCache(Generic[C]):
     ) -> None:
         self._fetch = fetch
         self._renew_before = renew_before
+        self._margin = renew_before
         self._now = now
         self._current: C | None = None
         self._rest_until: datetime | None = None
@@ -54,7 +58,7 @@ class CredentialCache(Generic[C]):
     async def get(self) -> C:
         """A credential that works now, as far as its own expiry tells."""
         current = self._current
-        if current is not None and (not self._expires_within(current, self._renew_before) or self._is_resting(current)):
+        if current is not None and (not self._expires_within(current, self._margin) or self._is_resting(current)):
             return current
         if self._fetching is None:
             self._fetching = asyncio.create_task(self._renew())
@@ -62,6 +66,8 @@ class CredentialCache(Generic[C]):
         self._waiting += 1
         try:
             return await asyncio.shield(task)
+        except StorageError as error:
+            raise copy(error) from error.__cause__  # each caller writes into its own where it happened
         finally:
             self._waiting -= 1
             if not self._waiting and not task.done():
@@ -82,6 +88,8 @@ class CredentialCache(Generic[C]):
     async def _renew(self) -> C:
         try:
             self._current = await self._fetch()
+            if self._current.expires_at is not None:  # one that lives for minutes is not renewed at each request
+                self._margin = min(self._renew_before, (self._current.expires_at - self._now()) / 2)
         except Exception:
             if self._current is None or self._expires_within(self._current, timedelta(0)):
                 raise

@@ -249,8 +249,8 @@ def _tls_context(
     return context
 
 
-def _tls_reason(error: aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError) -> str:
-    cause = error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else error.os_error
+def _tls_reason(error: aiohttp.ClientError) -> str:
+    cause: object = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
     return str(getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or type(cause).__name__)
 
 

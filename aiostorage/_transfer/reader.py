@@ -42,8 +42,8 @@ class ObjectReader:
         self._stop: int | None = None
         self._reader: RangeReader | None = None
         self._buffer = b""
-        self._taken = 0
-        self._position = 0
+        self._taken: int = 0
+        self._position: int = 0
         self._is_open = False
         self._is_closed = False
 

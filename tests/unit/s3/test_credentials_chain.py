@@ -77,19 +77,7 @@ def metadata(monkeypatch: pytest.MonkeyPatch) -> Metadata:
     return Metadata(answers=[keys_json(f"ASIA{number}", expires_at=LATER) for number in range(10)])
 
 
-@pytest.mark.parametrize(
-    "concurrency",
-    [
-        1,
-        pytest.param(
-            4,
-            marks=pytest.mark.xfail(
-                reason="CredentialCache.forget says no to all but the first while the new credential is on its way",
-                strict=True,
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("concurrency", [1, 4])
 async def test_a_token_that_expires_in_the_middle_of_an_upload(
     concurrency: int, metadata: Metadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
