@@ -72,6 +72,8 @@ class Session:
             TransportError: There was no answer.
         """
         session = self._session or await self._open()
+        if session.closed:  # a session that was handed in, and closed by its owner
+            raise ClosedError("the session that the driver was given is closed")
         data: Buffer | _Slices | None = None
         if len(body) > _SLICE_BYTES or (body and (on_sent or isinstance(body, memoryview))):
             data = _Slices(body, on_sent, self._idle_timeout_s)

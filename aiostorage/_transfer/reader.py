@@ -131,29 +131,34 @@ class ObjectReader:
         """Fill ``buffer`` and return how many bytes were put into it: fewer only at the end."""
         view = memoryview(buffer).cast("B")
         filled = 0
-        while filled < len(view):
-            chunk = await self._take(len(view) - filled)
-            if not chunk:
-                break
-            view[filled : filled + len(chunk)] = chunk
-            filled += len(chunk)
+        start = self._position
+        try:
+            while filled < len(view) and (chunk := await self._take(len(view) - filled)):
+                view[filled : filled + len(chunk)] = chunk
+                filled += len(chunk)
+        except BaseException:
+            await self._reset(start)
+            raise
         return filled
 
-    async def readline(self, limit: int = -1) -> bytes:
-        r"""Bytes up to and with the next ``\\n``, at most ``limit`` of them; empty at the end."""
+    async def readline(self, limit: int | None = -1) -> bytes:
+        r"""Bytes up to and with the next ``\n``, at most ``limit`` of them; empty at the end."""
+        left = -1 if limit is None else limit
         pieces: list[bytes] = []
-        left = limit
-        while left:
-            if not await self._fill():
-                break
-            end = self._buffer.find(b"\n", self._taken) + 1
-            wanted = (end or len(self._buffer)) - self._taken
-            piece = await self._take(wanted if left < 0 else min(wanted, left))
-            pieces.append(piece)
-            if left > 0:
-                left -= len(piece)
-            if piece.endswith(b"\n"):
-                break
+        start = self._position
+        try:
+            while left and await self._fill():
+                end = self._buffer.find(b"\n", self._taken) + 1
+                wanted = (end or len(self._buffer)) - self._taken
+                piece = await self._take(wanted if left < 0 else min(wanted, left))
+                pieces.append(piece)
+                if left > 0:
+                    left -= len(piece)
+                if piece.endswith(b"\n"):
+                    break
+        except BaseException:
+            await self._reset(start)
+            raise
         return b"".join(pieces)
 
     def __aiter__(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,14 @@ from aiostorage import (
     ChecksumMismatchError,
     ObjectChangedError,
     ObjectNotFoundError,
+    PreconditionFailedError,
     RangeNotSatisfiableError,
     RetryPolicy,
     S3Driver,
     StorageConnectionError,
     UnexpectedResponseError,
 )
-from tests.scripted import Answer, ScriptedServer, Seen
+from tests.scripted import Answer, ScriptedServer, Seen, reset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +30,7 @@ CONTENT = bytes(range(256)) * 4096  # 1 MiB
 PART = 128 * 1024
 
 
-def driver(server: ScriptedServer) -> S3Driver:
+def driver(server: ScriptedServer, *, attempts: int = 2, **options: object) -> S3Driver:
     return S3Driver(
         endpoint=server.url,
         region="us-east-1",
@@ -36,8 +38,9 @@ def driver(server: ScriptedServer) -> S3Driver:
         secret_access_key="secret",
         vendor="aws",
         addressing_style="path",
-        retry=RetryPolicy(max_attempts=2, base_s=0.001),
+        retry=RetryPolicy(max_attempts=attempts, base_s=0.001),
         part_size_bytes=PART,
+        **options,  # type: ignore[arg-type]  # whatever a test wants
     )
 
 
@@ -240,3 +243,121 @@ async def test_seeking_makes_no_more_requests_than_it_must() -> None:
         assert stream.tell() == stream.size == len(CONTENT)
         assert await stream.read() == b""
         assert len(server.seen) == 2
+
+
+async def test_a_server_that_gives_less_than_was_asked_for_is_asked_for_the_rest(tmp_path: Path) -> None:
+    def answer(seen: Seen) -> Answer:
+        if (wanted := asked(seen)) is None:
+            return honest(seen)
+        start, stop = wanted[0], min(wanted[1], wanted[0] + 50_000)
+        headers = {"ETag": '"e1"', "Content-Range": f"bytes {start}-{stop - 1}/{len(CONTENT)}"}
+        return Answer(status=206, headers=headers, body=CONTENT[start:stop])
+
+    async with ScriptedServer(answer=answer) as server, driver(server) as storage:
+        obj = storage.container("bucket").object("key")
+        assert await obj.read(byte_range=(7, 200_000)) == CONTENT[7:200_000]
+        assert await obj.read(byte_range=(-120_000, None)) == CONTENT[-120_000:]
+        async with obj.as_file(byte_range=(7, 200_000)) as stream:
+            assert await stream.read() == CONTENT[7:200_000]
+        assert (await obj.download(tmp_path / "file")).read_bytes() == CONTENT
+
+
+def chunked(body: bytes) -> Answer:
+    """An answer to whatever was asked for, which says nothing of ranges and sizes."""
+    head = b'HTTP/1.1 200 OK\r\nETag: "e1"\r\nTransfer-Encoding: chunked\r\n\r\n'
+    return Answer(raw=head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+
+
+async def test_the_last_bytes_of_an_object_of_unknown_size_are_not_guessed() -> None:
+    async with ScriptedServer(answer=lambda _: chunked(b"abcdefgh")) as server, driver(server) as storage:
+        obj = storage.container("bucket").object("key")
+        assert await obj.read() == b"abcdefgh"
+        assert await obj.read(byte_range=(2, 4)) == b"cd"
+        with pytest.raises(UnexpectedResponseError):
+            await obj.read(byte_range=(-3, None))
+        with pytest.raises(UnexpectedResponseError):
+            await obj.as_file(byte_range=(-3, None)).open()
+
+
+async def test_an_object_of_unknown_size_ends_where_the_server_says_so() -> None:
+    def answer(seen: Seen) -> Answer:
+        return chunked(b"abcdefgh") if asked(seen) is None else Answer(status=416)
+
+    async with (
+        ScriptedServer(answer=answer) as server,
+        driver(server) as storage,
+        storage.container("bucket").object("key").as_file() as stream,
+    ):
+        await stream.seek(100)
+        assert await stream.read(1) == b""
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+@pytest.mark.parametrize("how", ["read", "stream", "download"])
+async def test_what_goes_on_after_a_break_is_tried_as_often_as_the_policy_says(
+    how: str, attempts: int, tmp_path: Path
+) -> None:
+    def answer(seen: Seen) -> Answer:
+        return honest(seen, keep=1000) if len(server.seen) == 1 else reset()
+
+    async with ScriptedServer(answer=answer) as server, driver(server, attempts=attempts, concurrency=1) as storage:
+        obj = storage.container("bucket").object("key")
+        with pytest.raises(StorageConnectionError):
+            match how:
+                case "read":
+                    await obj.read()
+                case "stream":
+                    async with obj.as_file() as stream:
+                        await stream.read()
+                case _:
+                    await obj.download(tmp_path / "file")
+    assert len(server.seen) == 1 + attempts
+
+
+async def test_reading_exactly_to_the_end_frees_the_connection() -> None:
+    async with (
+        ScriptedServer(answer=honest) as server,
+        driver(server, max_connections=1, pool_timeout_s=0.05) as storage,
+    ):
+        obj = storage.container("bucket").object("key")
+        stream = await obj.as_file()
+        assert await stream.read(len(CONTENT)) == CONTENT
+        assert await obj.read(byte_range=(0, 3)) == CONTENT[:3]
+        await stream.aclose()
+    assert server.connections == 1
+
+
+@everyway
+async def test_a_condition_of_the_callers_own_does_not_hide_that_the_object_changed(how: str, tmp_path: Path) -> None:
+    def answer(seen: Seen) -> Answer:
+        return honest(seen, keep=1000) if len(server.seen) == 1 else Answer(status=412)
+
+    async with ScriptedServer(answer=answer) as server, driver(server) as storage:
+        obj = storage.container("bucket").object("key")
+        with pytest.raises(ObjectChangedError):
+            match how:
+                case "read":
+                    await obj.read(if_match="e1")
+                case "range":
+                    await obj.read(byte_range=(0, len(CONTENT)), if_match="e1")
+                case "stream":
+                    async with obj.as_file(if_match="e1") as stream:
+                        await stream.read()
+                case _:
+                    await obj.download(tmp_path / "file", if_match="e1")
+
+
+async def test_a_condition_that_does_not_hold_is_no_change() -> None:
+    refused = Answer(status=412, body=b"<Error><Code>PreconditionFailed</Code></Error>")
+    async with ScriptedServer(answer=lambda _: refused) as server, driver(server) as storage:
+        with pytest.raises(PreconditionFailedError):
+            await storage.container("bucket").object("key").read(if_match="e0")
+
+
+async def test_leaving_a_body_early_leaves_no_task() -> None:
+    async with ScriptedServer(answer=honest) as server, driver(server) as storage:
+        async with storage.container("bucket").object("key").as_file() as stream:
+            await stream.read(3)
+            before = asyncio.all_tasks()
+        await asyncio.sleep(0)  # a generator that was dropped would be closed now, by a task of its own
+        assert asyncio.all_tasks() <= before

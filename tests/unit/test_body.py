@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
 import os
+import tarfile
 import tempfile
+import threading
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiostorage import InvalidArgumentError
+from aiostorage import InvalidArgumentError, MemoryDriver
 from aiostorage.body import FileBody, MemoryBody, StreamBody, open_body
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 DATA = bytes(range(256)) * 40
+
+PROC = Path("/proc/self/cmdline")
 
 
 async def content(body: Body, piece: int = 1000) -> bytes:
@@ -197,3 +203,131 @@ async def test_a_generator_is_closed_with_its_body() -> None:
         await body.read(10)
         await body.aclose()
     assert ended == ["plain", "asynchronous"]
+
+
+@pytest.mark.parametrize("is_view", [False, True], ids=["bytearray", "memoryview"])
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("piece", [5, 8, 13])
+async def test_an_iterator_may_use_one_buffer_again_and_again(is_async: bool, is_view: bool, piece: int) -> None:
+    buffer = bytearray(8)
+
+    def refill() -> Iterator[bytearray | memoryview]:
+        for number in range(6):
+            buffer[:] = bytes([number]) * 8
+            yield memoryview(buffer) if is_view else buffer
+
+    async def refill_async() -> AsyncIterator[bytearray | memoryview]:
+        for filled in refill():
+            yield filled
+
+    body = await open_body(refill_async() if is_async else refill())
+    assert isinstance(body, StreamBody)
+    pieces = []
+    while got := await body.read(piece):
+        pieces.append(got)  # not copied: parts are sent while later ones are read
+    await body.aclose()
+    assert b"".join(pieces) == b"".join(bytes([number]) * 8 for number in range(6))
+
+
+async def test_a_buffered_reader_is_read_as_what_it_gives(tmp_path: Path) -> None:
+    """It has the descriptor of what it reads from, if any: that of the compressed file, or of the archive."""
+    path = tmp_path / "file.gz"
+    path.write_bytes(gzip.compress(DATA))
+    with gzip.open(path, "rb") as unpacked, io.BufferedReader(unpacked) as buffered:
+        assert await content(await open_body(buffered)) == DATA
+    with io.BufferedReader(io.BytesIO(DATA)) as buffered:
+        assert await content(await open_body(buffered)) == DATA
+
+
+async def test_a_member_of_an_archive_is_read_alone(tmp_path: Path) -> None:
+    path = tmp_path / "file.tar"
+    (tmp_path / "file").write_bytes(DATA)
+    with tarfile.open(path, "w") as archive:
+        for name in ("before", "member", "after"):
+            archive.add(tmp_path / "file", name)
+    with tarfile.open(path) as archive:
+        member = archive.extractfile("member")
+        assert member is not None
+        with member:
+            assert await content(await open_body(member)) == DATA
+
+
+@pytest.mark.skipif(not PROC.exists(), reason="there is no /proc here")
+async def test_a_file_that_says_it_is_empty_and_is_not() -> None:
+    assert PROC.stat().st_size == 0
+    assert await content(await open_body(PROC)) == PROC.read_bytes() != b""
+    with PROC.open("rb") as file:
+        assert await content(await open_body(file)) == PROC.read_bytes()
+
+
+async def test_a_file_that_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert await content(await open_body(tmp_path / "file")) == b""
+
+
+async def test_a_file_that_does_not_wait_for_its_data_is_refused() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with os.fdopen(writing, "wb"), os.fdopen(reading, "rb", buffering=0) as file:
+        os.write(writing, b"some, and more to come")
+        with pytest.raises(InvalidArgumentError, match="non-blocking"):
+            await content(await open_body(file))
+
+
+async def test_memory_with_gaps_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="contiguous"):
+        await open_body(memoryview(b"abcdef")[::2])
+
+
+async def test_a_file_that_is_opened_when_its_caller_has_gone_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(DATA)
+    asked, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    class Slow(os.PathLike[str]):
+        def __fspath__(self) -> str:
+            loop.call_soon_threadsafe(asked.set)
+            go_on.wait(10)
+            return str(tmp_path / "file")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        task = asyncio.create_task(open_body(Slow()))
+        await asked.wait()
+        task.cancel()
+        loop.call_soon(go_on.set)
+        await asyncio.wait({task})
+        assert task.cancelled()
+        del task
+        gc.collect()
+    assert caught == []
+
+
+class BadlyClosed:
+    """An iterator that cannot be closed, and may fail after its first chunk."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.chunks = iter([b"first"])
+
+    def __aiter__(self) -> BadlyClosed:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for chunk in self.chunks:
+            return chunk
+        raise self.error
+
+    async def aclose(self) -> None:
+        raise RuntimeError("it cannot be closed")
+
+
+async def test_an_iterator_that_cannot_be_closed_hides_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async with MemoryDriver() as driver:
+        container = await driver.create_container("bucket")
+        with pytest.raises(KeyError, match="mine") as raised:
+            await container.upload_object(BadlyClosed(KeyError("mine")), "key")
+        assert raised.value.__context__ is None
+        obj = await container.upload_object(BadlyClosed(StopAsyncIteration()), "key")
+        assert await obj.read() == b"first"
+    assert "could not be closed" in caplog.text

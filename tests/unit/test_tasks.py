@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 
 import anyio
 import pytest
 
-from aiostorage._tasks import clean_up, in_thread, run_to_end, Group
+from aiostorage._tasks import Group, clean_up, in_thread, run_to_end
 
 pytestmark = pytest.mark.anyio
 
@@ -116,3 +117,75 @@ async def test_a_thread_is_waited_for() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended
+
+
+async def fail(error: Exception | None = None) -> None:
+    raise error or KeyError("failed")
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+def cancelling() -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    return task.cancelling()
+
+
+async def test_a_cancellation_from_outside_goes_before_a_failure_of_the_same_moment() -> None:
+    async def cancel_and_fail() -> None:
+        task.cancel()
+        raise KeyError("failed")
+
+    async def run() -> None:
+        async with Group() as group:
+            group.start(cancel_and_fail())
+            await forever()
+
+    task = asyncio.create_task(run())
+    await asyncio.wait({task})
+    assert task.cancelled()
+
+
+async def test_a_timeout_from_outside_is_a_timeout_although_a_task_fails_then() -> None:
+    async def fail_when_cancelled() -> None:
+        try:
+            await forever()
+        finally:
+            raise KeyError("what followed")
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            async with Group() as group:
+                group.start(fail_when_cancelled())
+                await forever()
+    assert cancelling() == 0
+
+
+async def test_a_group_of_errors_of_the_block_or_of_a_task_comes_out_as_it_is() -> None:
+    mine = ExceptionGroup("mine", [ValueError(1), KeyError(2)])
+    for in_task in (True, False):
+        with pytest.raises(ExceptionGroup) as caught:
+            async with Group() as group:
+                group.start(fail(mine) if in_task else forever())
+                if not in_task:
+                    raise mine
+        assert caught.value is mine
+
+
+async def test_the_error_of_the_block_goes_before_those_of_the_tasks() -> None:
+    with pytest.raises(ValueError, match="mine"):
+        async with Group() as group:
+            group.start(fail())
+            raise ValueError("mine")
+
+
+async def test_a_block_that_swallows_its_cancellation_gets_the_failure_and_owes_nothing() -> None:
+    with pytest.raises(KeyError, match="failed"):
+        async with Group() as group:
+            group.start(fail())
+            with suppress(asyncio.CancelledError):
+                await forever()
+    assert cancelling() == 0
+    await asyncio.sleep(0)  # no cancellation is still to come

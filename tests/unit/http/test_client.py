@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
+import aiohttp
 import pytest
 
 from aiostorage import (
@@ -22,8 +24,9 @@ from aiostorage import (
 from aiostorage._http import client as client_module
 from aiostorage._http.client import HTTPClient, Timing
 from aiostorage._http.credentials import CredentialCache
+from aiostorage._http.headers import parse_http_date
 from aiostorage._http.messages import Request, Response, Wire
-from tests.scripted import Answer, ScriptedServer, hang_up, reset
+from tests.scripted import Answer, ScriptedServer, Seen, hang_up, reset
 
 pytestmark = pytest.mark.anyio
 
@@ -360,3 +363,135 @@ def test_another_event_loop_is_refused() -> None:
 
     harness = asyncio.run(first())
     asyncio.run(second(harness))
+
+
+class Telling(Harness):
+    """A client that tells its credential and its time in the clear."""
+
+    def sign(self, request: Request, credential: Token | None, now: datetime) -> Wire:
+        return Wire(request.url, {"x-token": credential.value if credential else "", "x-time": now.isoformat()})
+
+
+async def test_requests_that_are_refused_together_share_one_renewal() -> None:
+    made: list[Token] = []
+
+    async def fetch() -> Token:
+        await asyncio.sleep(0)
+        made.append(Token(f"t{len(made)}", NOW + timedelta(hours=1)))
+        return made[-1]
+
+    credentials = CredentialCache(fetch, now=lambda: NOW)
+    await credentials.get()
+    async with ScriptedServer(
+        answer=lambda seen: Answer(status=401 if seen.headers["x-token"] == "t0" else 200)
+    ) as server:
+        harness = Telling(server.url, credentials=credentials)
+        await asyncio.gather(*[harness.client.send(harness.request()) for _ in range(4)])
+        await harness.client.aclose()
+    assert [seen.headers["x-token"] for seen in server.seen].count("t0") == 4
+    assert len(made) == 2
+
+
+async def test_requests_that_are_refused_together_learn_the_time_together() -> None:
+    theirs = NOW + timedelta(minutes=30)
+
+    def answer(seen: Seen) -> Answer:
+        is_late = datetime.fromisoformat(seen.headers["x-time"]) < theirs - timedelta(minutes=5)
+        return Answer(status=403 if is_late else 200, headers={"Date": format_datetime(theirs, usegmt=True)})
+
+    async with ScriptedServer(answer=answer) as server:
+        harness = Telling(server.url)
+        await asyncio.gather(*[harness.client.send(harness.request()) for _ in range(4)])
+        await harness.client.aclose()
+    assert len(server.seen) == 8
+
+
+async def test_closing_ends_the_requests_under_way_and_opens_nothing_again() -> None:
+    asked = asyncio.Event()
+
+    def answer(_seen: Seen) -> Answer:
+        is_first = not asked.is_set()
+        asked.set()
+        return Answer(raw=b"", then="stall") if is_first else Answer(body=b"late")
+
+    async with ScriptedServer(answer=answer) as server:
+        harness = Harness(server.url)
+        task = asyncio.create_task(harness.client.send(harness.request()))
+        await asked.wait()
+        await harness.client.aclose()
+        with pytest.raises((ClosedError, StorageConnectionError)):
+            await task
+        assert server.connections == len(server.seen) == 1
+
+
+async def test_a_session_that_was_handed_in_lends_its_connections_and_nothing_else() -> None:
+    """Not its own resending of requests, and not its own opinion of what an error is."""
+    answers = (Answer(), hang_up(), Answer(status=404))
+    async with ScriptedServer(*answers) as server, aiohttp.ClientSession(raise_for_status=True) as session:
+        harness = Harness(server.url, session=session)
+        await harness.client.send(harness.request())
+        with pytest.raises(StorageConnectionError):
+            await harness.client.send(harness.request("PUT", body=b"data", is_repeatable=False))
+        with pytest.raises(StorageError, match="no") as caught:
+            await harness.client.send(harness.request())
+        await harness.client.aclose()
+        assert not session.closed
+        assert session.connector is not None
+        assert not session.connector.closed
+    assert caught.value.status == 404
+    assert len(server.seen) == 3
+
+
+async def test_a_session_that_was_handed_in_closed_is_refused() -> None:
+    async with ScriptedServer() as server:
+        session = aiohttp.ClientSession()
+        await session.close()
+        harness = Harness(server.url, session=session)
+        with pytest.raises(ClosedError):
+            await harness.client.send(harness.request())
+        await harness.client.aclose()
+
+
+async def test_a_session_that_is_closed_meanwhile_is_refused() -> None:
+    async with ScriptedServer(Answer()) as server:
+        session = aiohttp.ClientSession()
+        harness = Harness(server.url, session=session)
+        await harness.client.send(harness.request())
+        await session.close()
+        with pytest.raises(ClosedError):
+            await harness.client.send(harness.request())
+        await harness.client.aclose()
+
+
+@pytest.mark.parametrize(
+    "fault", [Answer(body=b"x", length=100, then="close"), reset()], ids=["in the answer", "before"]
+)
+async def test_progress_counts_once_what_was_sent_twice(fault: Answer) -> None:
+    moved: list[int] = []
+    body = bytes(1000)
+    async with ScriptedServer(fault, Answer()) as server:
+        harness = Harness(server.url)
+        await harness.client.send(harness.request("PUT", body=body, on_sent=moved.append))
+        await harness.client.aclose()
+    assert sum(moved) == len(body)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "soon",
+        "Wed, 21 Oct 2015 07:28:00",
+        "Wed, 21 Oct 2015 07:28:00 +99999999999999999",
+        "Wed, 21 Oct 99999999999999999999 07:28:00 GMT",
+        "Wed, 99 Oct 2015 99:99:99 GMT",
+        "\ud800\x00",
+    ],
+)
+def test_a_date_that_is_none_is_none(value: str | None) -> None:
+    assert parse_http_date(value) is None
+
+
+def test_dates_are_read() -> None:
+    assert parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT") == datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)

@@ -1,0 +1,79 @@
+"""What a driver refuses, and what it makes of a batch that fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiostorage import InvalidArgumentError, MemoryDriver, S3Driver, ServiceUnavailableError, UnsupportedError
+from aiostorage.driver import Driver
+from aiostorage.providers.memory.backend import MemoryBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from aiostorage import Capabilities, DeleteOutcome, Object
+    from aiostorage.models import ObjectRef
+
+pytestmark = pytest.mark.anyio
+
+ACTIONS: dict[str, Callable[[Driver, Object], Awaitable[object]]] = {
+    "delete_object": lambda driver, obj: driver.delete_object(obj),
+    "delete_objects": lambda driver, obj: driver.delete_objects("bucket", [obj]),
+    "head_object": lambda driver, obj: driver.head_object(obj),
+    "presign": lambda driver, obj: driver.presign(obj),
+    "read_object": lambda driver, obj: driver.read_object(obj),
+    "download_object": lambda driver, obj: driver.download_object(obj, "nowhere/file"),
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_an_object_of_another_driver_is_refused(action: str) -> None:
+    async with MemoryDriver() as mine, MemoryDriver() as theirs:
+        for driver in (mine, theirs):
+            await driver.create_container("bucket")
+            await driver.upload_object(driver.name.encode(), "bucket", "key")
+        with pytest.raises(InvalidArgumentError, match="another driver"):
+            await ACTIONS[action](mine, theirs.container("bucket").object("key"))
+        assert [obj.name async for obj in mine.list_objects("bucket")] == ["key"]
+
+
+async def test_a_version_is_not_presigned_as_if_it_were_the_latest() -> None:
+    async with S3Driver(
+        endpoint="http://127.0.0.1:1", region="us-east-1", access_key_id="key", secret_access_key="secret"
+    ) as driver:
+        container = driver.container("bucket")
+        assert (await container.object("key").presign()).url
+        with pytest.raises(UnsupportedError, match="version"):
+            await container.object("key", version_id="v1").presign()
+
+
+class Backend(MemoryBackend):
+    """Memory that deletes two objects at once, unless ``bad`` is one of them."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        known = super().capabilities
+        return replace(known, limits=replace(known.limits, max_delete_batch=2))
+
+    async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
+        if any(ref.key == "bad" for ref in refs):
+            raise ServiceUnavailableError("boom")
+        return await super().delete_objects(container, refs)
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_a_batch_whose_request_fails_spoils_no_other(concurrency: int) -> None:
+    names = ["a", "b", "c", "bad", "d"]
+    async with Driver(Backend(), concurrency=concurrency) as driver:
+        container = await driver.create_container("bucket")
+        for name in names:
+            await container.upload_object(b"", name)
+        outcomes = await container.delete_objects(names)
+        assert [outcome.key for outcome in outcomes] == names
+        failed = {outcome.key: outcome.error for outcome in outcomes if outcome.error is not None}
+        assert set(failed) == {"c", "bad"}
+        assert all(isinstance(error, ServiceUnavailableError) for error in failed.values())
+        assert [obj.name async for obj in container.list_objects()] == ["bad", "c"]

@@ -1,0 +1,104 @@
+"""Copies by parts inside a provider, and what goes with a copy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiostorage import MemoryDriver, ObjectChangedError, PreconditionFailedError
+from aiostorage._transfer import copy as copy_module
+from aiostorage.driver import Driver
+from aiostorage.models import WriteOptions
+from aiostorage.providers.memory.backend import MemoryBackend
+
+if TYPE_CHECKING:
+    from aiostorage import Capabilities, Part, Upload
+    from aiostorage.models import ByteRange, ObjectRef
+
+pytestmark = pytest.mark.anyio
+
+DESCRIBED = WriteOptions(
+    content_type="text/html",
+    cache_control="no-store",
+    content_disposition="inline",
+    content_encoding="gzip",
+    content_language="en",
+    metadata={"author": "me"},
+)
+
+
+class Backend(MemoryBackend):
+    """Memory that copies no more than four bytes at once; ``replace_at`` has the source replaced before a part."""
+
+    def __init__(self, *, replace_at: int | None = None) -> None:
+        super().__init__()
+        self.replace_at = replace_at
+        self.copied = 0
+
+    @property
+    def capabilities(self) -> Capabilities:
+        known = super().capabilities
+        return replace(known, limits=replace(known.limits, max_copy_size_bytes=4))
+
+    async def copy_part(self, upload: Upload, number: int, source: ObjectRef, byte_range: ByteRange) -> Part:
+        self.copied += 1
+        if self.copied == self.replace_at:
+            await self.put_object(source.container, source.key, b"B" * 12, WriteOptions())
+        return await super().copy_part(upload, number, source, byte_range)
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copy_module, "_COPY_PART_BYTES", 4)
+
+
+async def test_a_large_object_is_copied_by_parts_with_all_that_goes_with_it() -> None:
+    backend = Backend()
+    async with Driver(backend) as driver:
+        container = await driver.create_container("bucket")
+        await backend.put_object("bucket", "from", b"abcdefghij", DESCRIBED)
+        copy = await (await container.get_object("from")).copy_to(container, "to")
+        assert await copy.read() == b"abcdefghij"
+        await copy.refresh()
+    assert backend.copied == 3
+    assert copy.info is not None
+    assert copy_module.copied_options(copy.info) == DESCRIBED
+
+
+@pytest.mark.parametrize("part", [1, 2, 3])
+async def test_a_source_that_is_replaced_while_it_is_copied_is_an_error(part: int) -> None:
+    async with Driver(Backend(replace_at=part), concurrency=1) as driver:
+        container = await driver.create_container("bucket")
+        obj = await container.upload_object(b"A" * 12, "from")
+        with pytest.raises(ObjectChangedError):
+            await obj.copy_to(container, "to")
+        assert [each.name async for each in container.list_objects()] == ["from"]
+        assert (await driver.backend.list_uploads("bucket", prefix="", token=None)).items == []
+
+
+@pytest.mark.parametrize("where", ["same driver", "other driver"])
+async def test_a_condition_replaces_no_metadata(where: str) -> None:
+    async with MemoryDriver() as driver, MemoryDriver() as other:
+        container = await driver.create_container("bucket")
+        target = container if where == "same driver" else await other.create_container("bucket")
+        await driver.backend.put_object("bucket", "from", b"abc", DESCRIBED)
+        obj = container.object("from")
+        copy = await obj.copy_to(target, "to", if_none_match="*")
+        await copy.refresh()
+        assert copy.info is not None
+        assert replace(copy_module.copied_options(copy.info), if_none_match=None) == DESCRIBED
+        with pytest.raises(PreconditionFailedError):
+            await obj.copy_to(target, "to", if_none_match="*")
+
+
+async def test_metadata_that_is_given_is_all_there_is() -> None:
+    async with MemoryDriver() as driver:
+        container = await driver.create_container("bucket")
+        await driver.backend.put_object("bucket", "from", b"abc", DESCRIBED)
+        copy = await container.object("from").copy_to(container, "to", metadata={"new": "1"}, if_none_match="*")
+        await copy.refresh()
+    assert copy.metadata == {"new": "1"}
+    assert copy.info is not None
+    assert copy.info.cache_control is None

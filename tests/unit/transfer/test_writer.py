@@ -1,0 +1,182 @@
+"""Uploads by parts that fail, are cancelled or given up: which error comes out, and that nothing stays."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiostorage import ServiceUnavailableError, StorageConnectionError
+from aiostorage.driver import Driver
+from aiostorage.providers.memory.backend import MemoryBackend
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from aiostorage import Part, Upload, WriteOptions
+    from aiostorage.backend import OnSent
+    from aiostorage.models import Buffer
+
+pytestmark = pytest.mark.anyio
+
+
+class Backend(MemoryBackend):
+    """Memory that does something first when a part comes, such as to fail."""
+
+    def __init__(self, before_part: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self._before_part = before_part
+
+    async def create_upload(self, container: str, key: str, options: WriteOptions) -> Upload:
+        await asyncio.sleep(0)  # other tasks have their turn
+        return await super().create_upload(container, key, options)
+
+    async def upload_part(
+        self, upload: Upload, number: int, offset: int, body: Buffer, *, on_sent: OnSent | None = None
+    ) -> Part:
+        await self._before_part()
+        return await super().upload_part(upload, number, offset, body, on_sent=on_sent)
+
+
+async def nothing() -> None:
+    pass
+
+
+async def boom() -> None:
+    await asyncio.sleep(0)
+    raise ServiceUnavailableError("boom")
+
+
+async def new_driver(before_part: Callable[[], Awaitable[None]] = nothing) -> Driver:
+    driver = Driver(Backend(before_part), part_size_bytes=4, concurrency=2)
+    await driver.create_container("bucket")
+    return driver
+
+
+async def what_is_left(driver: Driver) -> tuple[list[str], int]:
+    """The names of the objects, and how many uploads are unfinished."""
+    objects = [obj.name async for obj in driver.list_objects("bucket")]
+    return objects, len((await driver.backend.list_uploads("bucket", prefix="", token=None)).items)
+
+
+@pytest.mark.parametrize("more", [b"", b"y", b"y" * 40], ids=["nothing", "a little", "parts"])
+async def test_a_block_that_swallows_the_cancellation_of_a_failed_part_ends_with_its_error(more: bytes) -> None:
+    driver = await new_driver(boom)
+    async with asyncio.timeout(5):  # once it waited for ever
+        with pytest.raises(ServiceUnavailableError, match="boom"):
+            async with driver.open_writer("bucket", "key") as writer:
+                await writer.write(b"x" * 9)
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+                await writer.write(more)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    assert await what_is_left(driver) == ([], 0)
+
+
+async def test_a_group_of_errors_that_the_block_raises_comes_out_as_it_is() -> None:
+    driver = await new_driver()
+    mine = ExceptionGroup("mine", [ValueError(1), KeyError(2)])
+    with pytest.raises(ExceptionGroup) as caught:
+        async with driver.open_writer("bucket", "key") as writer:
+            await writer.write(b"x" * 9)
+            raise mine
+    assert caught.value is mine
+    assert await what_is_left(driver) == ([], 0)
+
+
+async def test_a_group_of_errors_that_the_source_raises_comes_out_as_it_is() -> None:
+    driver = await new_driver()
+    mine = ExceptionGroup("mine", [ValueError(1), KeyError(2)])
+
+    async def source() -> AsyncIterator[bytes]:
+        yield b"x" * 20
+        raise mine
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await driver.upload_object(source(), "bucket", "key")
+    assert caught.value is mine
+    assert await what_is_left(driver) == ([], 0)
+
+
+async def test_an_error_of_the_source_goes_before_those_of_the_parts_that_it_cancels() -> None:
+    began = asyncio.Event()
+
+    async def fail_when_cancelled() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise StorageConnectionError("what followed")
+
+    driver = await new_driver(fail_when_cancelled)
+
+    async def source() -> AsyncIterator[bytes]:
+        yield b"x" * 5
+        await began.wait()
+        raise KeyError("the first")
+
+    with pytest.raises(KeyError, match="the first"):
+        await driver.upload_object(source(), "bucket", "key")
+    assert await what_is_left(driver) == ([], 0)
+
+
+@pytest.mark.parametrize("how", ["upload", "writer"])
+async def test_a_cancellation_in_the_moment_of_a_failure_is_not_lost(how: str) -> None:
+    async def cancel_and_fail() -> None:
+        await asyncio.sleep(0)
+        task.cancel()
+        raise ServiceUnavailableError("boom")
+
+    driver = await new_driver(cancel_and_fail)
+
+    async def run() -> None:
+        if how == "upload":
+            await driver.upload_object(b"x" * 40, "bucket", "key")
+        else:
+            async with driver.open_writer("bucket", "key") as writer:
+                await writer.write(b"x" * 40)
+
+    task = asyncio.create_task(run())
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert await what_is_left(driver) == ([], 0)
+
+
+async def test_giving_up_is_quiet_although_parts_fail_afterwards() -> None:
+    gate = asyncio.Event()
+
+    async def fail_later() -> None:
+        await gate.wait()
+        raise ServiceUnavailableError("boom")
+
+    driver = await new_driver(fail_later)
+    async with driver.open_writer("bucket", "key") as writer:
+        await writer.write(b"x" * 9)
+        await asyncio.sleep(0)  # the parts are on their way
+        await writer.abort()
+        gate.set()
+    assert await what_is_left(driver) == ([], 0)
+
+
+async def test_giving_up_because_parts_have_failed_is_quiet() -> None:
+    driver = await new_driver(boom)
+    async with driver.open_writer("bucket", "key") as writer:
+        await writer.write(b"x" * 9)
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await writer.abort()
+    assert await what_is_left(driver) == ([], 0)
+
+
+async def test_tasks_that_write_at_once_write_one_after_the_other() -> None:
+    driver = await new_driver()
+    async with driver.open_writer("bucket", "key") as writer:
+        await asyncio.gather(writer.write(b"a" * 9), writer.write(b"b" * 9))
+        assert writer.tell() == 18
+    content = await driver.container("bucket").object("key").read()
+    assert content in {b"a" * 9 + b"b" * 9, b"b" * 9 + b"a" * 9}
+    assert await what_is_left(driver) == (["key"], 0)
