@@ -51,7 +51,7 @@ class ObjectSource:
     def __init__(self, backend: Backend, container: str, key: str, options: ReadOptions) -> None:
         self._backend = backend
         self._container = container
-        self.key = key
+        self.key: str = key
         self._options = options
         self.info: ObjectInfo | None = None
 
@@ -100,7 +100,7 @@ class RangeReader:
         self._chunks: AsyncIterator[bytes] | None = None
         self._skip = 0
         self._breaks = 0
-        self.position = start
+        self.position: int = start
         if body is not None:
             self._take(body)
 

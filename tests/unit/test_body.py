@@ -256,7 +256,7 @@ async def test_a_member_of_an_archive_is_read_alone(tmp_path: Path) -> None:
 async def test_a_file_that_says_it_is_empty_and_is_not() -> None:
     assert PROC.stat().st_size == 0
     assert await content(await open_body(PROC)) == PROC.read_bytes() != b""
-    with PROC.open("rb") as file:
+    with io.FileIO(PROC) as file:
         assert await content(await open_body(file)) == PROC.read_bytes()
 
 
