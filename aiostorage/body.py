@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Close: TypeAlias = Callable[[], Awaitable[None]]
     DiskFile: TypeAlias = io.BufferedReader | io.BufferedRandom | io.FileIO
 
-log = logging.getLogger("aiostorage")
+log: logging.Logger = logging.getLogger("aiostorage")
 
 READ_BYTES = 1024 * 1024
 """How much is asked of a file-like source at once."""
@@ -69,7 +69,7 @@ class MemoryBody:
 
     def __init__(self, data: Buffer) -> None:
         self._data = data if isinstance(data, bytes) else _view_of(data)
-        self.size = len(self._data)
+        self.size: int = len(self._data)
 
     async def read_at(self, offset: int, size: int) -> Buffer:
         """``size`` bytes from ``offset``, not copied."""
@@ -94,7 +94,7 @@ class FileBody:
         self._start = start
         status = os.fstat(file.fileno())
         self._version = (status.st_size, status.st_mtime_ns)
-        self.size = max(0, status.st_size - start)
+        self.size: int = max(0, status.st_size - start)
 
     async def read_at(self, offset: int, size: int) -> Buffer:
         """``size`` bytes from ``offset``.

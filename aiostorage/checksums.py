@@ -31,7 +31,7 @@ class CRC32:
     """CRC-32 (ISO 3309) as a hash object; the digest is in network byte order."""
 
     def __init__(self, value: int = 0) -> None:
-        self.value = value
+        self.value: int = value
 
     def update(self, data: Buffer, /) -> None:
         """Take in more content."""

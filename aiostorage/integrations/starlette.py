@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 from aiostorage.integrations.http import open_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterable, Mapping
 
     from starlette.background import BackgroundTask
     from starlette.types import Receive, Scope, Send
@@ -31,6 +31,9 @@ class ObjectResponse(StreamingResponse):
         headers: Headers that go before those of the object, such as ``Content-Disposition``.
         background: See Starlette.
     """
+
+    status_code: int
+    body_iterator: AsyncIterable[str | bytes | memoryview]
 
     def __init__(
         self,

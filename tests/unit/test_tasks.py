@@ -133,9 +133,20 @@ def cancelling() -> int:
     return task.cancelling()
 
 
-async def test_a_cancellation_from_outside_goes_before_a_failure_of_the_same_moment() -> None:
+async def fail_when_cancelled() -> None:
+    try:
+        await forever()
+    finally:
+        raise KeyError("what followed")
+
+
+@pytest.mark.parametrize("order", ["cancelled first", "failed first"])
+async def test_a_cancellation_from_outside_goes_before_a_failure_of_the_same_moment(order: str) -> None:
     async def cancel_and_fail() -> None:
-        task.cancel()
+        if order == "cancelled first":
+            task.cancel()
+        else:  # when the group learns of the failure, the task has not yet been told of the cancellation
+            asyncio.get_running_loop().call_soon(task.cancel)
         raise KeyError("failed")
 
     async def run() -> None:
@@ -149,12 +160,6 @@ async def test_a_cancellation_from_outside_goes_before_a_failure_of_the_same_mom
 
 
 async def test_a_timeout_from_outside_is_a_timeout_although_a_task_fails_then() -> None:
-    async def fail_when_cancelled() -> None:
-        try:
-            await forever()
-        finally:
-            raise KeyError("what followed")
-
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             async with Group() as group:
@@ -177,7 +182,8 @@ async def test_a_group_of_errors_of_the_block_or_of_a_task_comes_out_as_it_is() 
 async def test_the_error_of_the_block_goes_before_those_of_the_tasks() -> None:
     with pytest.raises(ValueError, match="mine"):
         async with Group() as group:
-            group.start(fail())
+            group.start(fail_when_cancelled())
+            await asyncio.sleep(0)
             raise ValueError("mine")
 
 

@@ -112,9 +112,9 @@ class OutputFile:
     """
 
     def __init__(self) -> None:
-        self.path = ""
-        self.size = 0
-        self.crc32 = 0
+        self.path: str = ""
+        self.size: int = 0
+        self.crc32: int = 0
         self._file: FileIO | None = None
         self._is_temporary = False
 
@@ -127,7 +127,7 @@ class OutputFile:
         """Begin to write in a file that is there, and that stays whatever happens."""
         self._file = open(path, "r+b", buffering=0, opener=without_links)  # noqa: SIM115 - see the class
         self._file.seek(start)
-        self.path = path
+        self.path: str = path
 
     def write(self, data: Buffer) -> None:
         """Write more bytes."""

@@ -121,8 +121,8 @@ class Folder:
 
     def __init__(self, root: str, name: str, names: Names, *, fsync: bool, prepared: set[str]) -> None:
         self.name = name
-        self.path = f"{root}/{name}"
-        self.state = f"{self.path}/{STATE}"
+        self.path: str = f"{root}/{name}"
+        self.state: str = f"{self.path}/{STATE}"
         self.names = names
         self.fsync = fsync
         self._root = root

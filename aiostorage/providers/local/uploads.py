@@ -104,8 +104,8 @@ class PendingUpload:
 
     def __init__(self, folder: Folder, upload: Upload) -> None:
         self.folder = folder
-        self.key = upload.key
-        self.path = f"{folder.state}/uploads/{upload.upload_id}"
+        self.key: str = upload.key
+        self.path: str = f"{folder.state}/uploads/{upload.upload_id}"
         if not _UPLOAD_ID.fullmatch(upload.upload_id):
             raise UploadNotFoundError("there is no such upload")
 

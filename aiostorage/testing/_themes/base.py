@@ -39,7 +39,7 @@ class Deviation(StrEnum):
 class ContractBase:
     """The fixtures of all tests. What a driver's author gives is described in ``DriverContract``."""
 
-    pytestmark = pytest.mark.anyio
+    pytestmark: pytest.MarkDecorator = pytest.mark.anyio
 
     server: ClassVar[str] = ""
     deviations: ClassVar[Mapping[Deviation, str]] = MappingProxyType({})

@@ -1,0 +1,185 @@
+"""Ceph's object gateway, with the smallest cluster behind it: one monitor, and one disk that is memory.
+
+It keeps versions, checks signatures and obeys conditions, and it is what many a private cloud runs.
+The programs are those of Debian's packages. Where the machine has not installed them they are
+unpacked into the cache, with the libraries that it lacks: nothing becomes a service, and root is not
+needed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+from typing import ClassVar
+
+from tests.servers.base import S3Server, ServerError, cache_dir, free_port, only_one, run
+
+PACKAGES = ("ceph-common", "ceph-mon", "ceph-osd", "radosgw")
+PROGRAMS = ("ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "osdmaptool", "radosgw", "radosgw-admin")
+
+# Whatever a monitor proposes waits for more to propose with it: by default for a second, ten times in a row at the start.
+# A gateway that stops after its cluster would wait for it.
+CONFIG = """\
+[global]
+fsid = {fsid}
+mon_host = v2:127.0.0.1:{mon_port}/0
+public_addr = 127.0.0.1
+cluster_addr = 127.0.0.1
+ms_bind_port_min = {osd_port}
+ms_bind_port_max = {last_osd_port}
+keyring = {run}/keyring
+run_dir = {run}
+crash_dir = {run}
+admin_socket =
+pid_file =
+log_file =
+log_to_stderr = true
+debug_mon = 0
+debug_osd = 0
+debug_paxos = 0
+debug_rgw = 0
+debug_rocksdb = 0
+paxos_propose_interval = 0.05
+paxos_min_wait = 0.01
+mon_allow_pool_size_one = true
+mon_max_pg_per_osd = 2000
+mon_data_avail_crit = 1
+mon_data_avail_warn = 2
+osd_pool_default_size = 1
+osd_pool_default_min_size = 1
+osd_pool_default_pg_num = 4
+osd_pool_default_pgp_num = 4
+osd_pool_default_pg_autoscale_mode = off
+{unpacked}
+[mon.a]
+mon_data = {run}/mon
+
+[osd]
+osd_data = {run}/osd
+osd_objectstore = memstore
+memstore_device_bytes = {capacity}
+osd_crush_update_on_start = false
+osd_class_update_on_start = false
+osd_fast_shutdown_notify_mon = false
+osd_class_load_list = *
+osd_class_default_list = *
+
+[client.rgw.a]
+rgw_data = {run}/rgw
+rgw_frontends = beast endpoint=127.0.0.1:{port}
+rgw_exit_timeout_secs = 1
+"""
+
+UNPACKED = """\
+plugin_dir = {libraries}/ceph
+osd_class_dir = {libraries}/rados-classes
+erasure_code_dir = {libraries}/ceph/erasure-code
+"""
+
+
+def unpacked() -> Path | None:
+    """The folder that the programs were unpacked into, now if need be; None where the machine has them itself."""
+    home = cache_dir() / "ceph"
+    done = home / ".complete"
+    with only_one("ceph"):
+        if all(shutil.which(program) for program in PROGRAMS):
+            return None
+        if done.exists():
+            return home
+        if not shutil.which("apt-get"):
+            raise ServerError(f"{', '.join(PACKAGES)} are not installed; without apt-get it has to be done by hand")
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        if os.geteuid() == 0:
+            run(["apt-get", "update", "--quiet"])
+        run(["apt-get", "download", "--quiet", *missing_packages()], cwd=home)
+        for package in home.glob("*.deb"):
+            run(["dpkg-deb", "--extract", str(package), str(home)])
+            package.unlink()
+        done.touch()
+    return home
+
+
+def missing_packages() -> list[str]:
+    """Which packages hold the programs, and the libraries that the machine lacks for them."""
+    command = ["apt-get", "install", "--simulate", "--no-install-recommends", *PACKAGES]
+    simulated = subprocess.run(command, capture_output=True, text=True, check=False)
+    if simulated.returncode:
+        raise ServerError(f"Ceph cannot be had from apt-get:\n{simulated.stdout[-4000:]}{simulated.stderr[-4000:]}")
+    # A version in brackets after the name is one that is there, and would be replaced.
+    return re.findall(r"^Inst (ceph\S*|radosgw|lib\S+) \(", simulated.stdout, re.MULTILINE)
+
+
+class CephServer(S3Server):
+    """One user, who may do everything."""
+
+    name = "ceph"
+    access_key: ClassVar[str] = "ceph-user"
+    secret_key: ClassVar[str] = "ceph-secret-0123456789"
+    capacity_bytes: ClassVar[int] = 2 * 1024**3
+
+    def install(self) -> None:
+        unpacked()
+
+    def start(self) -> None:
+        home = unpacked()
+        libraries = None if home is None else next((home / "usr" / "lib").glob("*-linux-gnu*"))
+        for folder in ("mon", "osd", "rgw"):
+            (self.run_dir / folder).mkdir()
+        mon_port, osd_port, port = (free_port() for _ in range(3))
+        fsid = str(uuid.uuid4())
+        config = CONFIG.format(
+            fsid=fsid,
+            run=self.run_dir,
+            mon_port=mon_port,
+            osd_port=osd_port,
+            last_osd_port=osd_port + 300,  # it takes eight, wherever they are free
+            port=port,
+            capacity=self.capacity_bytes,
+            unpacked="" if libraries is None else UNPACKED.format(libraries=libraries),
+        )
+        (self.run_dir / "ceph.conf").write_text(config, encoding="utf-8")
+
+        def command(program: str, *arguments: str) -> list[str]:
+            if home is None or libraries is None:
+                return [program, *arguments]
+            path = f"{libraries}:{libraries}/ceph:{home}/lib/{libraries.name}"
+            return ["env", f"LD_LIBRARY_PATH={path}", str(home / "usr" / "bin" / program), *arguments]
+
+        def daemon(program: str, *arguments: str) -> list[str]:
+            return command(program, "--conf", str(self.run_dir / "ceph.conf"), *arguments)
+
+        def keyring(*arguments: str) -> list[str]:
+            return command(
+                "ceph-authtool", str(self.run_dir / "keyring"), "--gen-key", *arguments, "--cap", "mon", "allow *"
+            )
+
+        monmap, osdmap = str(self.run_dir / "monmap"), str(self.run_dir / "osdmap")
+        run(keyring("--create-keyring", "--name", "mon."))
+        for name in ("osd.0", "client.admin", "client.rgw.a"):
+            run([*keyring("--name", name), "--cap", "osd", "allow *"])
+        run(command("monmaptool", "--create", "--fsid", fsid, "--addv", "a", f"[v2:127.0.0.1:{mon_port}]", monmap))
+        # A map with the disk in it makes it known to the monitor without being told.
+        run(command("osdmaptool", "--createsimple", "1", osdmap))
+        run([*daemon("ceph-mon", "--mkfs", "--id", "a"), "--monmap", monmap, "--osdmap", osdmap])
+        run(daemon("ceph-osd", "--mkfs", "--no-mon-config", "--id", "0", "--osd-uuid", str(uuid.uuid4())))
+        self.spawn("mon", daemon("ceph-mon", "--foreground", "--id", "a"))
+        self.spawn("osd", daemon("ceph-osd", "--foreground", "--id", "0"))
+        self.spawn("rgw", daemon("radosgw", "--foreground", "--name", "client.rgw.a"))
+        self.wait_for(port)
+        user = [
+            "--uid",
+            "tests",
+            "--display-name",
+            "tests",
+            "--access-key",
+            self.access_key,
+            "--secret",
+            self.secret_key,
+        ]
+        run(daemon("radosgw-admin", "--name", "client.rgw.a", "user", "create", *user))
+        self.endpoint = f"http://127.0.0.1:{port}"
