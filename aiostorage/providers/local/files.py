@@ -127,7 +127,7 @@ class OutputFile:
         """Begin to write in a file that is there, and that stays whatever happens."""
         self._file = open(path, "r+b", buffering=0, opener=without_links)  # noqa: SIM115 - see the class
         self._file.seek(start)
-        self.path: str = path
+        self.path = path
 
     def write(self, data: Buffer) -> None:
         """Write more bytes."""

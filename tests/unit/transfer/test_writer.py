@@ -78,6 +78,24 @@ async def test_a_block_that_swallows_the_cancellation_of_a_failed_part_ends_with
     assert await what_is_left(driver) == ([], 0)
 
 
+async def test_a_block_that_swallows_an_error_that_is_not_ours_publishes_nothing_short() -> None:
+    count = 0
+
+    async def fail_but_the_first() -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise ValueError("no error of a provider")
+
+    driver = await new_driver(fail_but_the_first)
+    with pytest.raises(ValueError, match="no error of a provider"):
+        async with driver.open_writer("bucket", "key") as writer:
+            await writer.write(b"x" * 9)
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+    assert await what_is_left(driver) == ([], 0)
+
+
 async def test_a_group_of_errors_that_the_block_raises_comes_out_as_it_is() -> None:
     driver = await new_driver()
     mine = ExceptionGroup("mine", [ValueError(1), KeyError(2)])
