@@ -13,6 +13,8 @@ from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
 from tests import guards
+from tests.servers.ceph import CephServer
+from tests.servers.moto import MotoServer
 from tests.servers.rclone import RcloneServer
 from tests.servers.swift import SwiftServer
 
@@ -90,9 +92,23 @@ def rclone_server(_clean_environment: None) -> Iterator[RcloneServer]:
         yield server
 
 
-@pytest.fixture(params=["swift", "rclone"])
+@pytest.fixture(scope="session")
+def ceph_server(_clean_environment: None) -> Iterator[CephServer]:
+    """Ceph's object gateway."""
+    with CephServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_server(_clean_environment: None) -> Iterator[MotoServer]:
+    """moto, which checks nothing."""
+    with MotoServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["swift", "ceph", "rclone"])
 def s3_server(request: pytest.FixtureRequest) -> S3Server:
-    """Each of the servers that speak S3 in turn."""
+    """Each of the servers that speak S3, and look at who asks, in turn."""
     server: S3Server = request.getfixturevalue(f"{request.param}_server")
     return server
 

@@ -72,6 +72,7 @@ class CredentialCache(Generic[C]):
             self._waiting -= 1
             if not self._waiting and not task.done():
                 task.cancel()
+                self._fetching = None  # whoever comes next begins anew
 
     def forget(self, refused: C) -> bool:
         """Drop a credential that the service refused; True where another one may be had.
@@ -95,7 +96,8 @@ class CredentialCache(Generic[C]):
                 raise
             self._rest_until = self._now() + _REST_AFTER_FAILURE
         finally:
-            self._fetching = None
+            if self._fetching is asyncio.current_task():
+                self._fetching = None
         return self._current
 
     def _is_resting(self, current: C) -> bool:

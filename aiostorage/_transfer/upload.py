@@ -116,7 +116,7 @@ class PartsUpload:
         self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._group = Group()
-        self._failure: StorageError | None = None
+        self._failure: BaseException | None = None
         self._is_given_up = False
         self._upload: Upload | None = None
         self._parts: list[Part] = []
@@ -205,9 +205,9 @@ class PartsUpload:
     async def _run(self, send: SendPart, upload: Upload, number: int, offset: int) -> None:
         try:
             self._parts.append(await send(upload, number, offset))
-        except StorageError as error:
+        except BaseException as error:
             self._failure = self._failure or error
-            if not self._is_given_up:
+            if not (self._is_given_up and isinstance(error, StorageError)):
                 raise
         finally:
             self._slots.release()

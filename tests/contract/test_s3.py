@@ -13,7 +13,10 @@ from tests.contract.s3_witness import S3Witness
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from aiostorage.providers.s3.profiles import VendorName
     from tests.servers.base import S3Server
+    from tests.servers.ceph import CephServer
+    from tests.servers.moto import MotoServer
     from tests.servers.rclone import RcloneServer
     from tests.servers.swift import SwiftServer
 
@@ -21,12 +24,15 @@ if TYPE_CHECKING:
 class S3Contract(DriverContract):
     """The driver, and boto3 beside it, on the server of the fixture ``service``."""
 
+    vendor: ClassVar[VendorName]
+
     @pytest.fixture
     async def driver(self, service: S3Server) -> AsyncIterator[S3Driver]:
         driver = S3Driver(
             endpoint=service.endpoint,
             region=service.region,
-            vendor="swift" if service.name == "swift" else "rclone",
+            vendor=self.vendor,
+            addressing="path",
             access_key_id=service.access_key,
             secret_access_key=service.secret_key,
         )
@@ -39,7 +45,7 @@ class S3Contract(DriverContract):
 
 
 class TestSwift(S3Contract):
-    server = "swift"
+    server = vendor = "swift"
     refused_keys: ClassVar = {r"\0": "the server refuses such paths"}
 
     @pytest.fixture
@@ -47,8 +53,17 @@ class TestSwift(S3Contract):
         return swift_server
 
 
+class TestCeph(S3Contract):
+    server = vendor = "ceph"
+    refused_keys: ClassVar = {r"\0": "the server refuses such keys"}
+
+    @pytest.fixture
+    def service(self, ceph_server: CephServer) -> CephServer:
+        return ceph_server
+
+
 class TestRclone(S3Contract):
-    server = "rclone"
+    server = vendor = "rclone"
     refused_keys: ClassVar = {
         r"(?:\A|/)\.{0,2}(?:/|\Z)": "keys are the paths of files",
         r"[\x00-\x1f\x7f]": "control characters become others in names of files",
@@ -65,3 +80,11 @@ class TestRclone(S3Contract):
     @pytest.fixture
     def service(self, rclone_server: RcloneServer) -> RcloneServer:
         return rclone_server
+
+
+class TestMoto(S3Contract):
+    server, vendor = "moto", "aws"
+
+    @pytest.fixture
+    def service(self, moto_server: MotoServer) -> MotoServer:
+        return moto_server

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.servers.ceph import CephServer
+from tests.servers.moto import MotoServer
 from tests.servers.nginx import NginxServer
 from tests.servers.rclone import RcloneServer
 from tests.servers.swift import SwiftServer
@@ -15,4 +17,6 @@ from tests.servers.swift import SwiftServer
 if TYPE_CHECKING:
     from tests.servers.base import Server
 
-SERVERS: dict[str, type[Server]] = {server.name: server for server in (SwiftServer, RcloneServer, NginxServer)}
+SERVERS: dict[str, type[Server]] = {
+    server.name: server for server in (SwiftServer, CephServer, RcloneServer, MotoServer, NginxServer)
+}

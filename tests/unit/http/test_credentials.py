@@ -95,6 +95,18 @@ async def test_the_fetch_ends_with_the_last_waiter() -> None:
     assert (await source.cache.get()).value == "t2"
 
 
+async def test_who_comes_when_the_last_waiter_has_just_left_gets_a_fetch_of_its_own() -> None:
+    source = Source()
+    tasks = await source.waiters(2)
+    for task in tasks:
+        task.cancel()
+    newcomer = asyncio.create_task(source.cache.get())  # begins when the others have left, and the fetch has not
+    await asyncio.wait(tasks)
+    source.gate.set()
+    [result] = await asyncio.gather(newcomer, return_exceptions=True)
+    assert result == Token("t2", NOW + timedelta(hours=1))
+
+
 async def test_it_is_renewed_early_and_a_renewal_that_fails_can_wait() -> None:
     source = Source()
     source.gate.set()

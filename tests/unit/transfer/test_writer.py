@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aiostorage import ServiceUnavailableError, StorageConnectionError
+from aiostorage import ServiceUnavailableError, StorageConnectionError, StorageError
 from aiostorage.driver import Driver
 from aiostorage.providers.memory.backend import MemoryBackend
 
@@ -93,6 +93,22 @@ async def test_a_block_that_swallows_an_error_that_is_not_ours_publishes_nothing
             await writer.write(b"x" * 9)
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
+    assert await what_is_left(driver) == ([], 0)
+
+
+async def test_a_part_that_ends_in_a_cancellation_of_its_own_is_missed() -> None:
+    """As when what it waited for, and shared with others, was cancelled."""
+    count = 0
+
+    async def cancel_but_the_first() -> None:
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise asyncio.CancelledError
+
+    driver = await new_driver(cancel_but_the_first)
+    with pytest.raises((StorageError, asyncio.CancelledError)):
+        await driver.upload_object(b"x" * 9, "bucket", "key")
     assert await what_is_left(driver) == ([], 0)
 
 
