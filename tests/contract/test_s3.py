@@ -13,10 +13,8 @@ from tests.contract.s3_witness import S3Witness
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from aiostorage.providers.s3.profiles import VendorName
+    from aiostorage.providers.s3.profiles import Vendor, VendorName
     from tests.servers.base import S3Server
-    from tests.servers.ceph import CephServer
-    from tests.servers.moto import MotoServer
     from tests.servers.rclone import RcloneServer
     from tests.servers.swift import SwiftServer
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 class S3Contract(DriverContract):
     """The driver, and boto3 beside it, on the server of the fixture ``service``."""
 
-    vendor: ClassVar[VendorName]
+    vendor: ClassVar[VendorName | Vendor]
 
     @pytest.fixture
     async def driver(self, service: S3Server) -> AsyncIterator[S3Driver]:
@@ -32,7 +30,6 @@ class S3Contract(DriverContract):
             endpoint=service.endpoint,
             region=service.region,
             vendor=self.vendor,
-            addressing="path",
             access_key_id=service.access_key,
             secret_access_key=service.secret_key,
         )
@@ -53,15 +50,6 @@ class TestSwift(S3Contract):
         return swift_server
 
 
-class TestCeph(S3Contract):
-    server = vendor = "ceph"
-    refused_keys: ClassVar = {r"\0": "the server refuses such keys"}
-
-    @pytest.fixture
-    def service(self, ceph_server: CephServer) -> CephServer:
-        return ceph_server
-
-
 class TestRclone(S3Contract):
     server = vendor = "rclone"
     refused_keys: ClassVar = {
@@ -80,11 +68,3 @@ class TestRclone(S3Contract):
     @pytest.fixture
     def service(self, rclone_server: RcloneServer) -> RcloneServer:
         return rclone_server
-
-
-class TestMoto(S3Contract):
-    server, vendor = "moto", "aws"
-
-    @pytest.fixture
-    def service(self, moto_server: MotoServer) -> MotoServer:
-        return moto_server

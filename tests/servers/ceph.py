@@ -13,16 +13,18 @@ import re
 import shutil
 import subprocess
 import uuid
-from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tests.servers.base import S3Server, ServerError, cache_dir, free_port, only_one, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PACKAGES = ("ceph-common", "ceph-mon", "ceph-osd", "radosgw")
 PROGRAMS = ("ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "osdmaptool", "radosgw", "radosgw-admin")
 
-# Whatever a monitor proposes waits for more to propose with it: by default for a second, ten times in a row at the start.
-# A gateway that stops after its cluster would wait for it.
+# Whatever a monitor proposes waits for more to propose with it: by default for a second, ten times in a row at the
+# start. A gateway that stops after its cluster would wait for it.
 CONFIG = """\
 [global]
 fsid = {fsid}
