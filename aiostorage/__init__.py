@@ -20,7 +20,7 @@ from aiostorage._http.retry import RetryPolicy
 from aiostorage._transfer.paths import safe_join
 from aiostorage._transfer.reader import ObjectReader
 from aiostorage._transfer.writer import ObjectWriter
-from aiostorage.backend import CDN, Backend, ObjectBody
+from aiostorage.backend import CDN, Administration, Backend, ObjectBody
 from aiostorage.body import Source
 from aiostorage.connect import connect
 from aiostorage.container import Container
@@ -58,26 +58,37 @@ from aiostorage.models import (
     ByteRange,
     Capabilities,
     ContainerInfo,
+    ContainerOptions,
+    CustomerKey,
     DeleteOutcome,
+    KMSKey,
     Limits,
     ListQuery,
+    ManagedKey,
     ObjectHash,
     ObjectInfo,
     ObjectRef,
     Page,
     Part,
+    PostPolicy,
     Prefix,
+    PresignedPost,
     PresignedRequest,
+    PresignOptions,
     ReadOptions,
+    Retention,
     Upload,
     WriteOptions,
 )
 from aiostorage.object import Object
 from aiostorage.options import (
+    CreateContainerOptions,
     DownloadOptions,
     OpenOptions,
+    PostOptions,
     ReadObjectOptions,
     TransferOptions,
+    UpdateOptions,
     UploadOptions,
     WriteObjectOptions,
 )
@@ -86,6 +97,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CDN",
+    "Administration",
     "AlreadyExistsError",
     "AuthenticationError",
     "Backend",
@@ -99,15 +111,20 @@ __all__ = [
     "ContainerInfo",
     "ContainerNotEmptyError",
     "ContainerNotFoundError",
+    "ContainerOptions",
+    "CreateContainerOptions",
+    "CustomerKey",
     "DeleteOutcome",
     "DownloadOptions",
     "Driver",
     "HTTPOptions",
     "InvalidArgumentError",
     "InvalidNameError",
+    "KMSKey",
     "Limits",
     "ListQuery",
     "LocalDriver",
+    "ManagedKey",
     "MemoryDriver",
     "NotFoundError",
     "NotModifiedError",
@@ -124,13 +141,18 @@ __all__ = [
     "Page",
     "Part",
     "PermissionDeniedError",
+    "PostOptions",
+    "PostPolicy",
     "PreconditionFailedError",
     "Prefix",
+    "PresignOptions",
+    "PresignedPost",
     "PresignedRequest",
     "RangeNotSatisfiableError",
     "RateLimitedError",
     "ReadObjectOptions",
     "ReadOptions",
+    "Retention",
     "RetryPolicy",
     "S3Driver",
     "ServiceUnavailableError",
@@ -141,6 +163,7 @@ __all__ = [
     "TransferOptions",
     "UnexpectedResponseError",
     "UnsupportedError",
+    "UpdateOptions",
     "Upload",
     "UploadNotFoundError",
     "UploadOptions",

@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from aiostorage.models import PLAIN
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from typing import TypeAlias
@@ -29,15 +31,20 @@ if TYPE_CHECKING:
         ByteRange,
         Capabilities,
         ContainerInfo,
+        ContainerOptions,
         DeleteOutcome,
         ListQuery,
         ObjectInfo,
         ObjectRef,
         Page,
         Part,
+        PostPolicy,
         Prefix,
+        PresignedPost,
         PresignedRequest,
+        PresignOptions,
         ReadOptions,
+        Retention,
         Upload,
         WriteOptions,
     )
@@ -96,6 +103,71 @@ class CDN(Protocol):
         ...
 
 
+class Administration(Protocol):
+    """What a provider can do besides storing content: each a request of its own.
+
+    What is False in ``capabilities`` is not asked for, so a method for it may raise ``UnsupportedError``.
+    """
+
+    async def update_object(self, ref: ObjectRef, options: WriteOptions) -> ObjectInfo:
+        """Change the headers, the metadata and the storage class of an object to these, all of them, in place."""
+        ...
+
+    async def get_tags(self, ref: ObjectRef) -> Mapping[str, str]:
+        """The tags of an object."""
+        ...
+
+    async def set_tags(self, ref: ObjectRef, tags: Mapping[str, str]) -> None:
+        """Replace the tags of an object; none removes them."""
+        ...
+
+    async def set_acl(self, ref: ObjectRef, acl: str) -> None:
+        """Replace who may do what with an object, by the provider's word for it."""
+        ...
+
+    async def set_retention(
+        self, ref: ObjectRef, retention: Retention | None, *, bypass_retention: bool = False
+    ) -> None:
+        """Set until when an object is kept; None lifts it."""
+        ...
+
+    async def set_legal_hold(self, ref: ObjectRef, *, is_held: bool) -> None:
+        """Hold an object, or let it go."""
+        ...
+
+    async def restore_object(self, ref: ObjectRef, *, days: int | None, tier: str | None) -> None:
+        """Begin to make an archived object readable, for some days where the provider counts them."""
+        ...
+
+    async def get_setting(self, container: str, name: str) -> str | None:
+        """A document of a container, as text in the provider's form; None where it has none."""
+        ...
+
+    async def set_setting(self, container: str, name: str, document: str) -> None:
+        """Replace a document of a container."""
+        ...
+
+    async def delete_setting(self, container: str, name: str) -> None:
+        """Remove a document of a container. That there is none is no error."""
+        ...
+
+    async def get_versioning(self, container: str) -> bool:
+        """Whether a container keeps what is written over or deleted."""
+        ...
+
+    async def set_versioning(self, container: str, *, is_kept: bool) -> None:
+        """Make a container keep what is written over or deleted, or keep no more of it."""
+        ...
+
+    async def get_container_tags(self, container: str) -> Mapping[str, str]:
+        """The tags (GCS: labels) of a container."""
+        ...
+
+    async def set_container_tags(self, container: str, tags: Mapping[str, str]) -> None:
+        """Replace the tags (GCS: labels) of a container; none removes them."""
+        ...
+
+
 class Backend(Protocol):
     """A storage provider, seen as requests."""
 
@@ -119,7 +191,7 @@ class Backend(Protocol):
 
     # Containers
 
-    async def create_container(self, container: str) -> ContainerInfo:
+    async def create_container(self, container: str, options: ContainerOptions = PLAIN) -> ContainerInfo:
         """Make a container.
 
         Raises:
@@ -171,11 +243,25 @@ class Backend(Protocol):
         """What is known of an object; ``byte_range`` is not looked at."""
         ...
 
-    async def delete_object(self, container: str, key: str, *, version_id: str | None = None) -> None:
-        """Remove an object. That there is none is no error: some providers cannot tell."""
+    async def delete_object(
+        self,
+        container: str,
+        key: str,
+        *,
+        version_id: str | None = None,
+        if_match: str | None = None,
+        bypass_retention: bool = False,
+    ) -> None:
+        """Remove an object. That there is none is no error: some providers cannot tell.
+
+        Raises:
+            PreconditionFailedError: ``if_match`` names another version than is there.
+        """
         ...
 
-    async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
+    async def delete_objects(
+        self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
+    ) -> Sequence[DeleteOutcome]:
         """Remove at most ``limits.max_delete_batch`` objects; one outcome for each, in order."""
         ...
 
@@ -237,10 +323,20 @@ class Backend(Protocol):
 
     # The rest
 
-    async def presign(
-        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str]
-    ) -> PresignedRequest:
-        """Sign a request for somebody else to send. No request is made."""
+    async def presign(self, method: str, container: str, key: str, options: PresignOptions) -> PresignedRequest:
+        """Sign a request for somebody else to send. Nothing is sent, but perhaps to get a credential."""
+        ...
+
+    async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
+        """Sign a form for a browser to post. Nothing is sent, but perhaps to get a credential."""
+        ...
+
+    def administration(self) -> Administration:
+        """What lies beside the content of objects.
+
+        Raises:
+            UnsupportedError: The provider has nothing of it.
+        """
         ...
 
     def cdn(self, container: str) -> CDN:

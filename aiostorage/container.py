@@ -10,7 +10,7 @@ from aiostorage.object import Object
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from aiostorage._transfer.reader import ObjectReader
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aiostorage.backend import CDN
     from aiostorage.body import Source
     from aiostorage.driver import Driver
-    from aiostorage.models import ContainerInfo, DeleteOutcome, Prefix
+    from aiostorage.models import ContainerInfo, DeleteOutcome, Prefix, Upload
     from aiostorage.options import DownloadOptions, OpenOptions, UploadOptions, WriteObjectOptions
 
 
@@ -143,17 +143,61 @@ class Container:
         """An asynchronous file to read an object from; see :meth:`Driver.open_object`."""
         return self._driver.open_object(self._object(name), **options)
 
-    async def delete_object(self, name: str | Object) -> None:
+    async def delete_object(
+        self, name: str | Object, *, if_match: str | None = None, bypass_retention: bool = False
+    ) -> None:
         """Remove an object; see :meth:`Driver.delete_object`."""
-        await self._driver.delete_object(self._object(name))
+        await self._driver.delete_object(self._object(name), if_match=if_match, bypass_retention=bypass_retention)
 
-    async def delete_objects(self, names: Iterable[str | Object] | AsyncIterable[str | Object]) -> list[DeleteOutcome]:
+    async def delete_objects(
+        self, names: Iterable[str | Object] | AsyncIterable[str | Object], *, bypass_retention: bool = False
+    ) -> list[DeleteOutcome]:
         """Remove many objects; see :meth:`Driver.delete_objects`."""
-        return await self._driver.delete_objects(self, names)
+        return await self._driver.delete_objects(self, names, bypass_retention=bypass_retention)
 
-    async def delete(self, *, only_if_empty: bool = False) -> None:
+    async def delete(self, *, only_if_empty: bool = False, bypass_retention: bool = False) -> None:
         """Remove it and everything in it; see :meth:`Driver.delete_container`."""
-        await self._driver.delete_container(self, only_if_empty=only_if_empty)
+        await self._driver.delete_container(self, only_if_empty=only_if_empty, bypass_retention=bypass_retention)
+
+    async def create_upload(self, name: str, **options: Unpack[WriteObjectOptions]) -> Upload:
+        """Begin an upload whose parts others send; see :meth:`Driver.create_upload`."""
+        return await self._driver.create_upload(self, name, **options)
+
+    def list_uploads(self, *, prefix: str = "") -> AsyncGenerator[Upload, None]:
+        """Its unfinished uploads; see :meth:`Driver.list_uploads`."""
+        return self._driver.list_uploads(self, prefix=prefix)
+
+    async def abort_stale_uploads(self, *, older_than: timedelta, prefix: str = "", now: datetime | None = None) -> int:
+        """Drop uploads that began long ago; see :meth:`Driver.abort_stale_uploads`."""
+        return await self._driver.abort_stale_uploads(self, older_than=older_than, prefix=prefix, now=now)
+
+    async def get_setting(self, name: str) -> str | None:
+        """One of its documents, such as ``"lifecycle"``; see :meth:`Driver.get_setting`."""
+        return await self._driver.get_setting(self, name)
+
+    async def set_setting(self, name: str, document: str) -> None:
+        """Replace one of its documents; see :meth:`Driver.get_setting`."""
+        await self._driver.set_setting(self, name, document)
+
+    async def delete_setting(self, name: str) -> None:
+        """Remove one of its documents; see :meth:`Driver.get_setting`."""
+        await self._driver.delete_setting(self, name)
+
+    async def get_versioning(self) -> bool:
+        """Whether it keeps what is written over or deleted."""
+        return await self._driver.get_versioning(self)
+
+    async def set_versioning(self, *, is_kept: bool) -> None:
+        """Make it keep what is written over or deleted, or keep no more of it."""
+        await self._driver.set_versioning(self, is_kept=is_kept)
+
+    async def get_tags(self) -> Mapping[str, str]:
+        """Its tags (GCS: labels)."""
+        return await self._driver.get_container_tags(self)
+
+    async def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Replace its tags (GCS: labels); an empty mapping removes them."""
+        await self._driver.set_container_tags(self, tags)
 
     def _object(self, name: str | Object) -> Object:
         return self.object(name) if isinstance(name, str) else name

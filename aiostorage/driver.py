@@ -15,12 +15,14 @@ from aiostorage._transfer.reader import ObjectReader
 from aiostorage._transfer.source import ObjectSource, read_object
 from aiostorage._transfer.upload import upload
 from aiostorage._transfer.writer import ObjectWriter
+from aiostorage.administration import AdministrativeOperations
 from aiostorage.body import open_body
 from aiostorage.container import Container
 from aiostorage.errors import InvalidArgumentError, UnsupportedError
-from aiostorage.models import EMPTY, ListQuery, ObjectRef, Prefix
+from aiostorage.models import EMPTY, ContainerOptions, ListQuery, ObjectRef, PostPolicy, Prefix, PresignOptions
 from aiostorage.object import Object
 from aiostorage.options import HEADERS, byte_range, read_options, write_options
+from aiostorage.uploads import UploadOperations
 
 if TYPE_CHECKING:
     import os
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
 
     from aiostorage.backend import Backend, OnSent
     from aiostorage.body import Source
-    from aiostorage.models import Capabilities, DeleteOutcome, ObjectInfo, PresignedRequest
+    from aiostorage.models import Capabilities, DeleteOutcome, ObjectInfo, PresignedPost, PresignedRequest, WriteOptions
     from aiostorage.options import (
+        CreateContainerOptions,
         DownloadOptions,
         OpenOptions,
+        PostOptions,
         ReadObjectOptions,
         TransferOptions,
         UploadOptions,
@@ -46,7 +50,7 @@ DEFAULT_PART_BYTES = 8 * 1024 * 1024
 DEFAULT_CONCURRENCY = 8
 
 
-class Driver:
+class Driver(AdministrativeOperations, UploadOperations):
     """A provider. Make one for the lifetime of a service, and close it at the end.
 
     ``async with driver:`` closes it; so does :meth:`aclose`. Connections are opened when first
@@ -103,15 +107,19 @@ class Driver:
         self._backend.check_name(name)
         return Container(self, name)
 
-    async def create_container(self, name: str) -> Container:
+    async def create_container(self, name: str, **options: Unpack[CreateContainerOptions]) -> Container:
         """Make a container.
+
+        Args:
+            name: Its name.
+            **options: See :class:`~aiostorage.options.CreateContainerOptions`.
 
         Raises:
             AlreadyExistsError: The name is taken.
             InvalidNameError: The provider cannot have a container of this name.
         """
         self._backend.check_name(name)
-        return Container(self, name, info=await self._backend.create_container(name))
+        return Container(self, name, info=await self._backend.create_container(name, ContainerOptions(**options)))
 
     async def get_container(self, name: str) -> Container:
         """A container that exists, with its properties.
@@ -122,8 +130,15 @@ class Driver:
         self._backend.check_name(name)
         return Container(self, name, info=await self._backend.head_container(name))
 
-    async def delete_container(self, container: Container | str, *, only_if_empty: bool = False) -> None:
+    async def delete_container(
+        self, container: Container | str, *, only_if_empty: bool = False, bypass_retention: bool = False
+    ) -> None:
         """Remove a container with everything in it: objects, versions, unfinished uploads.
+
+        Args:
+            container: The container, or its name.
+            only_if_empty: Remove nothing if there is an object in it.
+            bypass_retention: Use the permission to delete what is retained in ``governance`` mode.
 
         Raises:
             ContainerNotFoundError: There is none of this name.
@@ -134,7 +149,9 @@ class Driver:
         if only_if_empty:
             await self._backend.delete_container(name)
         else:
-            await delete_container(self._backend, name, concurrency=self._concurrency)
+            await delete_container(
+                self._backend, name, concurrency=self._concurrency, bypass_retention=bypass_retention
+            )
 
     async def list_containers(self, *, prefix: str = "") -> AsyncGenerator[Container, None]:
         """The containers of the account whose names begin with ``prefix``; pages come as needed."""
@@ -264,7 +281,7 @@ class Driver:
         self._backend.check_name(where.name, name)
         part_size, concurrency = self._transfer(options)
         callback = options.get("progress")
-        written = write_options(name, options)
+        written = self._write_options("upload_object", name, options)
         body = await open_body(source, size=options.get("size"))
 
         async def store(on_sent: OnSent | None) -> ObjectInfo:
@@ -302,7 +319,7 @@ class Driver:
             self._backend,
             where.name,
             name,
-            write_options(name, options),
+            self._write_options("open_writer", name, options),
             part_size=part_size,
             concurrency=concurrency,
         )
@@ -387,14 +404,18 @@ class Driver:
         target = container.driver
         target.backend.check_name(container.name, name)
         part_size, concurrency = target._transfer(options)
-        replacement = write_options(name, options) if HEADERS & options.keys() else None
+        written = target._write_options("copy", name, options)
+        replacement = written if HEADERS & options.keys() else None
         if replacement is None and options.keys() - {"part_size_bytes", "concurrency"}:
             kept = copied_options(await obj.driver.head_object(obj))
             replacement = replace(
-                kept,
-                storage_class=options.get("storage_class"),
-                if_match=options.get("if_match"),
-                if_none_match=options.get("if_none_match"),
+                written,
+                content_type=kept.content_type,
+                cache_control=kept.cache_control,
+                content_disposition=kept.content_disposition,
+                content_encoding=kept.content_encoding,
+                content_language=kept.content_language,
+                metadata=kept.metadata,
             )
         if obj.driver is target and target.capabilities.server_side_copy:
             source = ObjectRef(container=obj.container.name, key=obj.name, version_id=obj.requested_version_id)
@@ -414,21 +435,49 @@ class Driver:
             )
         return Object(container, name, info=info)
 
-    async def delete_object(self, obj: Object) -> None:
+    async def delete_object(self, obj: Object, *, if_match: str | None = None, bypass_retention: bool = False) -> None:
         """Remove an object. That there is none is no error: most providers cannot tell.
 
         Where the container keeps versions this hides the object behind a delete marker; an object
         that was asked for by its ``version_id`` loses that version for good.
+
+        Args:
+            obj: The object.
+            if_match: Delete only the version with this etag.
+            bypass_retention: Use the permission to delete what is retained in ``governance`` mode.
+
+        Raises:
+            PreconditionFailedError: ``if_match`` does not hold.
+            PermissionDeniedError: It is retained, or held.
         """
         self._check_own(obj)
-        await self._backend.delete_object(obj.container.name, obj.name, version_id=obj.requested_version_id)
+        if if_match is not None:
+            self._require("delete_object", self.capabilities.delete_if_match, "deletion by etag")
+        if bypass_retention:
+            self._require("delete_object", self.capabilities.retention, "retention")
+        await self._backend.delete_object(
+            obj.container.name,
+            obj.name,
+            version_id=obj.requested_version_id,
+            if_match=if_match,
+            bypass_retention=bypass_retention,
+        )
 
     async def delete_objects(
-        self, container: Container | str, names: Iterable[str | Object] | AsyncIterable[str | Object]
+        self,
+        container: Container | str,
+        names: Iterable[str | Object] | AsyncIterable[str | Object],
+        *,
+        bypass_retention: bool = False,
     ) -> list[DeleteOutcome]:
         """Remove many objects of one container, in batches; one outcome for each, in order.
 
         A deletion that fails is in its outcome's ``error``; nothing is raised for it.
+
+        Args:
+            container: The container, or its name.
+            names: Names, or objects: of those asked for by a version that version goes.
+            bypass_retention: Use the permission to delete what is retained in ``governance`` mode.
         """
         where = self._container(container)
 
@@ -440,10 +489,18 @@ class Driver:
                     raise InvalidArgumentError(f"{obj!r} is not in container {where.name!r}")
                 yield ObjectRef(container=where.name, key=obj.name, version_id=obj.requested_version_id)
 
-        return await delete_many(self._backend, where.name, refs(), concurrency=self._concurrency)
+        return await delete_many(
+            self._backend, where.name, refs(), concurrency=self._concurrency, bypass_retention=bypass_retention
+        )
 
     async def presign(
-        self, obj: Object, method: str = "GET", *, expires_in_s: float = 3600, headers: Mapping[str, str] = EMPTY
+        self,
+        obj: Object,
+        method: str = "GET",
+        *,
+        expires_in_s: float = 3600,
+        headers: Mapping[str, str] = EMPTY,
+        response_headers: Mapping[str, str] = EMPTY,
     ) -> PresignedRequest:
         """A request on an object that works without credentials for a while.
 
@@ -452,17 +509,38 @@ class Driver:
             method: ``GET``, ``PUT``, ``HEAD`` or ``DELETE``.
             expires_in_s: How long it shall work. The answer's ``expires_at`` tells how long it will.
             headers: Headers that whoever uses it must send.
+            response_headers: Headers that the answer to a ``GET`` or ``HEAD`` shall have, whatever the
+                object was stored with: ``content-type``, ``content-language``, ``expires``,
+                ``cache-control``, ``content-disposition``, ``content-encoding``.
 
         Raises:
             UnsupportedError: The provider cannot do that; ``capabilities.presign`` tells.
             InvalidArgumentError: Longer than the provider allows.
         """
         self._check_own(obj)
-        if obj.requested_version_id is not None:
-            raise UnsupportedError("a version cannot be presigned", provider=self.name, operation="presign")
-        return await self._backend.presign(
-            method, obj.container.name, obj.name, expires_in_s=expires_in_s, headers=headers
+        options = PresignOptions(
+            expires_in_s=expires_in_s,
+            headers=headers,
+            version_id=obj.requested_version_id,
+            response_headers=response_headers,
         )
+        return await self._backend.presign(method, obj.container.name, obj.name, options)
+
+    async def presign_post(self, obj: Object, **policy: Unpack[PostOptions]) -> PresignedPost:
+        """A form by which a browser may store an object without credentials for a while.
+
+        Args:
+            obj: A handle on the object to be. Where its name ends with ``${filename}`` the browser puts the
+                name of the user's file there.
+            **policy: See :class:`~aiostorage.options.PostOptions`.
+
+        Raises:
+            UnsupportedError: The provider has no such forms; ``capabilities.presign_post`` tells.
+            InvalidArgumentError: Longer than the provider allows.
+        """
+        self._check_own(obj)
+        self._require("presign_post", self.capabilities.presign_post, "form for browsers")
+        return await self._backend.presign_post(obj.container.name, obj.name, PostPolicy(**policy))
 
     def _container(self, container: Container | str) -> Container:
         if isinstance(container, str):
@@ -474,6 +552,16 @@ class Driver:
     def _check_own(self, obj: Object) -> None:
         if obj.driver is not self:
             raise InvalidArgumentError(f"{obj!r} belongs to another driver")
+
+    def _require(self, operation: str, is_possible: bool, what: str) -> None:
+        if not is_possible:
+            raise UnsupportedError(f"there is no {what} here", provider=self.name, operation=operation)
+
+    def _write_options(self, operation: str, name: str, options: WriteObjectOptions) -> WriteOptions:
+        written = write_options(name, options)
+        if (missing := self.capabilities.missing_for(written)) is not None:
+            raise UnsupportedError(f"there is no {missing} here", provider=self.name, operation=operation)
+        return written
 
     def _source(self, obj: Object, options: ReadObjectOptions) -> ObjectSource:
         self._check_own(obj)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +55,89 @@ class ObjectHash:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedKey:
+    """Encryption at rest with a key that the provider makes and keeps (S3: SSE-S3)."""
+
+    kind: ClassVar[Literal["managed"]] = "managed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KMSKey:
+    """Encryption at rest with a key of the provider's key management service (S3: SSE-KMS; GCS: CMEK).
+
+    Attributes:
+        key_id: Name of the key, in the provider's form; None for the account's default key.
+        context: The encryption context that goes with it, where the provider has one.
+        bucket_key: Whether a key of the container saves calls to the service; None for its default.
+    """
+
+    kind: ClassVar[Literal["kms"]] = "kms"
+    key_id: str | None = None
+    context: Mapping[str, str] = field(default_factory=_empty, repr=False)
+    bucket_key: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerKey:
+    """Encryption at rest with a key of ours, which every reader must give (S3: SSE-C; GCS: CSEK; Azure: CPK).
+
+    Attributes:
+        key: The AES-256 key: 32 bytes. It is left out of the repr.
+
+    Raises:
+        ValueError: The key is not 32 bytes long.
+    """
+
+    kind: ClassVar[Literal["customer"]] = "customer"
+    key: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no AES-256 key."""
+        if len(self.key) != 32:
+            raise ValueError("a customer's key has 32 bytes")
+
+
+Encryption: TypeAlias = ManagedKey | KMSKey | CustomerKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """Until when an object cannot be deleted or written over.
+
+    Attributes:
+        mode: ``governance``: who has the permission may lift it; ``compliance``: nobody can.
+        until: The moment, with a time zone.
+    """
+
+    mode: Literal["governance", "compliance"]
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerOptions:
+    """How to make a container.
+
+    Attributes:
+        region: Where; None for the driver's own region.
+        object_lock: Whether its objects can have a :class:`Retention` and legal holds.
+        ownership: The provider's own word for who owns what others put there.
+        acl: The provider's own word for who may do what, such as ``"public-read"``.
+        storage_class: Of its objects, unless a write says otherwise.
+        extra: What only this provider knows, by the provider's own names.
+    """
+
+    region: str | None = None
+    object_lock: bool = False
+    ownership: str | None = None
+    acl: str | None = None
+    storage_class: str | None = None
+    extra: Mapping[str, str] = field(default_factory=_empty)
+
+
+PLAIN = ContainerOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerInfo:
     """What a provider says of a container."""
 
@@ -71,6 +154,7 @@ class ObjectInfo:
     ``size`` is that of the whole object in bytes, also in the answer to a ranged read; None where
     the provider does not say. ``etag`` has no quotes and no ``W/``; the raw value is in ``extra``
     where it differs in more than quotes. Attributes that a listing does not carry are empty there.
+    ``part_count`` is told where one part was asked for.
     """
 
     key: str
@@ -88,6 +172,12 @@ class ObjectInfo:
     version_id: str | None = None
     is_latest: bool = True
     is_delete_marker: bool = False
+    encryption: Literal["managed", "kms", "customer"] | None = None
+    kms_key_id: str | None = None
+    retention: Retention | None = None
+    legal_hold: bool | None = None
+    tag_count: int | None = None
+    part_count: int | None = None
     extra: Mapping[str, str] = field(default_factory=_empty)
 
 
@@ -133,8 +223,19 @@ class ListQuery:
 class WriteOptions:
     """How to store an object.
 
-    ``if_none_match`` may be ``"*"``: only if there is no object of this name. ``if_match`` is an
-    etag: only if this is the version that is there.
+    Attributes:
+        content_type: And the three that follow: headers that are kept with the object.
+        metadata: The user's own names and values.
+        storage_class: The provider's own word for it.
+        if_match: An etag: only if this is the version that is there.
+        if_none_match: May be ``"*"``: only if there is no object of this name.
+        tags: Names and values by which the provider's rules and searches find objects.
+        acl: The provider's own word for who may read and write it, such as ``"public-read"``.
+        encryption: With whose key it is encrypted at rest; None for what the container does by itself.
+        retention: Until when nobody can delete it.
+        legal_hold: Whether it cannot be deleted until that is lifted.
+        checksum: The hash that the provider shall check and keep; None for the driver's choice.
+        extra: What only this provider knows, by the provider's own names. A driver refuses other names.
     """
 
     content_type: str | None = None
@@ -146,16 +247,33 @@ class WriteOptions:
     storage_class: str | None = None
     if_match: str | None = None
     if_none_match: str | None = None
+    tags: Mapping[str, str] = field(default_factory=_empty)
+    acl: str | None = None
+    encryption: Encryption | None = None
+    retention: Retention | None = None
+    legal_hold: bool | None = None
+    checksum: HashAlgorithm | None = None
+    extra: Mapping[str, str] = field(default_factory=_empty)
+
+    @property
+    def customer_key(self) -> CustomerKey | None:
+        """The key that each further request on the object needs, if there is one."""
+        return self.encryption if isinstance(self.encryption, CustomerKey) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """Which bytes of which version to read, and under which condition (both are etags)."""
+    """Which bytes of which version to read, and under which condition (both are etags).
+
+    ``part_number`` asks for one part of what was uploaded by parts; ``byte_range`` is None then.
+    """
 
     byte_range: ByteRange | None = None
     version_id: str | None = None
     if_match: str | None = None
     if_none_match: str | None = None
+    customer_key: CustomerKey | None = None
+    part_number: int | None = None
 
 
 WHOLE = ReadOptions()
@@ -163,11 +281,13 @@ WHOLE = ReadOptions()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectRef:
-    """One object, or one version of it, by name."""
+    """One object, or one version of it, by name; as a source or to be deleted only with this etag."""
 
     container: str
     key: str
     version_id: str | None = None
+    if_match: str | None = None
+    customer_key: CustomerKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,12 +301,23 @@ class DeleteOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """An upload by parts that has begun and is neither completed nor aborted."""
+    """An upload by parts that has begun and is neither completed nor aborted.
+
+    Attributes:
+        container: Name of the container.
+        key: Name of the object to be.
+        upload_id: The provider's name for the upload.
+        started_at: When it began, where that is known.
+        customer_key: The key that each part must come with, if the upload was begun with one.
+        checksum: The hash that each part comes with, if the upload was begun with one.
+    """
 
     container: str
     key: str
     upload_id: str
     started_at: datetime | None = None
+    customer_key: CustomerKey | None = None
+    checksum: HashAlgorithm | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +337,63 @@ class Part:
     size: int
     etag: str
     checksum: ObjectHash | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresignOptions:
+    """What a presigned request shall do.
+
+    Attributes:
+        expires_in_s: How long it shall work.
+        headers: Headers that whoever uses it must send, exactly so.
+        version_id: The version that it reads or deletes; None for the latest.
+        response_headers: Headers that the answer shall have, such as ``content-disposition``, whatever
+            the object was stored with.
+        upload: With ``part_number``: the request stores this part of the upload.
+        part_number: From 1.
+    """
+
+    expires_in_s: float = 3600
+    headers: Mapping[str, str] = field(default_factory=_empty)
+    version_id: str | None = None
+    response_headers: Mapping[str, str] = field(default_factory=_empty)
+    upload: Upload | None = None
+    part_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostPolicy:
+    """What a form that a browser posts may store.
+
+    Attributes:
+        expires_in_s: How long the form shall work.
+        size_range: The fewest and the most bytes of the file, both inclusive; None for any.
+        fields: Fields that the form must have with exactly these values, by the provider's names,
+            such as ``Content-Type``.
+        prefixes: Fields that whoever fills the form may choose, by name, and what their values must
+            begin with.
+    """
+
+    expires_in_s: float = 3600
+    size_range: tuple[int, int] | None = None
+    fields: Mapping[str, str] = field(default_factory=_empty)
+    prefixes: Mapping[str, str] = field(default_factory=_empty)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresignedPost:
+    """A form by which whoever holds it may store one object, until it expires.
+
+    Attributes:
+        url: Where to post it, as ``multipart/form-data``.
+        fields: Its fields; the file comes last, under the name ``file``. They are secrets, and left
+            out of the repr.
+        expires_at: When it stops to work.
+    """
+
+    url: str
+    fields: Mapping[str, str] = field(repr=False)
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +443,20 @@ class Capabilities:
         object_metadata: Objects carry user metadata.
         presign: Requests can be signed for others to send.
         cdn: Containers have a :class:`~aiostorage.backend.CDN`.
+        conditional_parts: The two conditions on writes are obeyed by uploads by parts, too.
+        conditional_copy: And by copies.
+        delete_if_match: Deletions take ``if_match``, and the provider obeys it.
+        replaces_metadata: A copy can be given other headers and metadata than its source has.
+        update_in_place: Headers and metadata change without the object being copied onto itself.
+        presign_post: Forms can be signed for browsers to post.
+        presign_part: Parts of an upload can be presigned.
+        tags: Objects carry tags.
+        acl: Writes take a canned ``acl``.
+        retention: Objects can have a :class:`Retention` and a legal hold.
+        restore: Archived objects can be restored.
+        encryption: Whose keys objects can be encrypted with.
+        checksums: Hashes that the provider checks and keeps when a write asks for them.
+        settings: Names of the documents that a container has; see ``Container.get_setting``.
     """
 
     limits: Limits
@@ -266,3 +468,35 @@ class Capabilities:
     object_metadata: bool = True
     presign: bool = False
     cdn: bool = False
+    conditional_parts: bool = False
+    conditional_copy: bool = False
+    delete_if_match: bool = False
+    replaces_metadata: bool = True
+    update_in_place: bool = False
+    presign_post: bool = False
+    presign_part: bool = False
+    tags: bool = False
+    acl: bool = False
+    retention: bool = False
+    restore: bool = False
+    encryption: frozenset[Literal["managed", "kms", "customer"]] = frozenset()
+    checksums: frozenset[HashAlgorithm] = frozenset()
+    settings: frozenset[str] = frozenset()
+
+    def missing_for(self, options: WriteOptions) -> str | None:
+        """What a write with these options would need and the provider has not; None where it has all.
+
+        The conditions are not looked at: what becomes of them depends on the operation.
+        """
+        encryption, checksum = options.encryption, options.checksum
+        if options.tags and not self.tags:
+            return "tagging of objects"
+        if options.acl is not None and not self.acl:
+            return "acl of objects"
+        if (options.retention is not None or options.legal_hold is not None) and not self.retention:
+            return "retention or legal hold"
+        if checksum is not None and checksum not in self.checksums:
+            return f"checksum {checksum}"
+        if encryption is not None and encryption.kind not in self.encryption:
+            return f"encryption with a {encryption.kind} key"
+        return None

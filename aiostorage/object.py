@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from aiostorage._transfer.reader import ObjectReader
     from aiostorage.container import Container
     from aiostorage.driver import Driver
-    from aiostorage.models import ObjectHash, ObjectInfo, PresignedRequest
-    from aiostorage.options import DownloadOptions, OpenOptions, WriteObjectOptions
+    from aiostorage.models import ObjectHash, ObjectInfo, PresignedPost, PresignedRequest, Retention
+    from aiostorage.options import DownloadOptions, OpenOptions, PostOptions, UpdateOptions, WriteObjectOptions
 
 
 class Object:
@@ -139,12 +139,51 @@ class Object:
         """Copy it, also to another provider; see :meth:`Driver.copy`."""
         return await self.driver.copy(self, container, name, **options)
 
-    async def delete(self) -> None:
+    async def delete(self, *, if_match: str | None = None, bypass_retention: bool = False) -> None:
         """Remove it; see :meth:`Driver.delete_object`."""
-        await self.driver.delete_object(self)
+        await self.driver.delete_object(self, if_match=if_match, bypass_retention=bypass_retention)
+
+    async def update(self, **changes: Unpack[UpdateOptions]) -> Object:
+        """Change some of its headers and metadata; see :meth:`Driver.update_object`."""
+        return await self.driver.update_object(self, **changes)
+
+    async def get_tags(self) -> Mapping[str, str]:
+        """Its tags."""
+        return await self.driver.get_tags(self)
+
+    async def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Replace its tags; an empty mapping removes them."""
+        await self.driver.set_tags(self, tags)
+
+    async def set_acl(self, acl: str) -> None:
+        """Replace who may do what with it; see :meth:`Driver.set_acl`."""
+        await self.driver.set_acl(self, acl)
+
+    async def set_retention(self, retention: Retention | None, *, bypass_retention: bool = False) -> None:
+        """Set until when it cannot be deleted; see :meth:`Driver.set_retention`."""
+        await self.driver.set_retention(self, retention, bypass_retention=bypass_retention)
+
+    async def set_legal_hold(self, *, is_held: bool) -> None:
+        """Keep it from being deleted until it is let go again."""
+        await self.driver.set_legal_hold(self, is_held=is_held)
+
+    async def restore(self, *, days: int | None = None, tier: str | None = None) -> None:
+        """Begin to make it readable, where it is archived; see :meth:`Driver.restore_object`."""
+        await self.driver.restore_object(self, days=days, tier=tier)
 
     async def presign(
-        self, method: str = "GET", *, expires_in_s: float = 3600, headers: Mapping[str, str] = EMPTY
+        self,
+        method: str = "GET",
+        *,
+        expires_in_s: float = 3600,
+        headers: Mapping[str, str] = EMPTY,
+        response_headers: Mapping[str, str] = EMPTY,
     ) -> PresignedRequest:
         """A request that works without credentials for a while; see :meth:`Driver.presign`."""
-        return await self.driver.presign(self, method, expires_in_s=expires_in_s, headers=headers)
+        return await self.driver.presign(
+            self, method, expires_in_s=expires_in_s, headers=headers, response_headers=response_headers
+        )
+
+    async def presign_post(self, **policy: Unpack[PostOptions]) -> PresignedPost:
+        """A form by which a browser may store it; see :meth:`Driver.presign_post`."""
+        return await self.driver.presign_post(self, **policy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
 from aiostorage.errors import InvalidArgumentError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiostorage._transfer.progress import ProgressCallback
+    from aiostorage.models import CustomerKey, Encryption, HashAlgorithm, Retention
 
 _COMPRESSED_TYPES = {
     "gzip": "application/gzip",
@@ -30,6 +32,36 @@ HEADERS = frozenset({
     "metadata",
 })
 """The options of a write that say what goes with the content."""
+
+
+class CreateContainerOptions(TypedDict, total=False):
+    """How a container is made."""
+
+    region: str | None
+    """Where; else the driver's own region."""
+    object_lock: bool
+    """Whether its objects can be retained and held (False)."""
+    ownership: str | None
+    """The provider's own word for who owns what others put there."""
+    acl: str | None
+    """The provider's own word for who may do what, such as ``"public-read"``."""
+    storage_class: str | None
+    """Of its objects, unless a write says otherwise."""
+    extra: Mapping[str, str]
+    """What only this provider knows, by the provider's own names; others are refused."""
+
+
+class PostOptions(TypedDict, total=False):
+    """What a form that a browser posts may store."""
+
+    expires_in_s: float
+    """How long it shall work (3600)."""
+    size_range: tuple[int, int] | None
+    """The fewest and the most bytes of the file, both inclusive."""
+    fields: Mapping[str, str]
+    """Fields that the form must have with exactly these values, by the provider's names."""
+    prefixes: Mapping[str, str]
+    """Fields that whoever fills the form may choose, and what their values must begin with."""
 
 
 class TransferOptions(TypedDict, total=False):
@@ -58,6 +90,20 @@ class WriteObjectOptions(TransferOptions, total=False):
     """Write only over the version with this etag."""
     if_none_match: str | None
     """``"*"``: write only if there is no object of this name."""
+    tags: Mapping[str, str]
+    """Names and values by which the provider's rules and searches find objects."""
+    acl: str | None
+    """The provider's own word for who may read and write it, such as ``"public-read"``."""
+    encryption: Encryption | None
+    """With whose key it is encrypted at rest; else what the container does by itself."""
+    retention: Retention | None
+    """Until when nobody can delete it."""
+    legal_hold: bool | None
+    """Whether it cannot be deleted until that is lifted."""
+    checksum: HashAlgorithm | None
+    """The hash that the provider shall check and keep; else the driver's choice."""
+    extra: Mapping[str, str]
+    """What only this provider knows, by the provider's own names; others are refused."""
 
 
 class UploadOptions(WriteObjectOptions, total=False):
@@ -77,6 +123,8 @@ class ReadObjectOptions(TypedDict, total=False):
     """Read only the version with this etag."""
     if_none_match: str | None
     """Read only a version with another etag; else ``NotModifiedError``."""
+    customer_key: CustomerKey | None
+    """The key that it was written with, where that was one of ours."""
 
 
 class OpenOptions(ReadObjectOptions, total=False):
@@ -84,6 +132,24 @@ class OpenOptions(ReadObjectOptions, total=False):
 
     byte_range: tuple[int, int | None] | None
     """``(start, stop)``, half-open; ``(start, None)`` to the end; ``(-n, None)`` for the last n bytes."""
+
+
+class UpdateOptions(TypedDict, total=False):
+    """What of an object is changed; what is not named stays as it is."""
+
+    content_type: str | None
+    cache_control: str | None
+    content_disposition: str | None
+    content_encoding: str | None
+    content_language: str | None
+    metadata: Mapping[str, str | None]
+    """Names to set, and names to remove (None)."""
+    storage_class: str | None
+    """The provider's own word for it."""
+    extra: Mapping[str, str]
+    """What only this provider knows, by the provider's own names; others are refused."""
+    customer_key: CustomerKey | None
+    """The key that it was written with, where that was one of ours."""
 
 
 class DownloadOptions(TransferOptions, ReadObjectOptions, total=False):
@@ -103,6 +169,7 @@ def read_options(options: ReadObjectOptions, version_id: str | None) -> ReadOpti
         version_id=options.get("version_id", version_id),
         if_match=options.get("if_match"),
         if_none_match=options.get("if_none_match"),
+        customer_key=options.get("customer_key"),
     )
 
 
@@ -133,6 +200,33 @@ def write_options(name: str, options: WriteObjectOptions) -> WriteOptions:
         storage_class=options.get("storage_class"),
         if_match=options.get("if_match"),
         if_none_match=options.get("if_none_match"),
+        tags=options.get("tags", EMPTY),
+        acl=options.get("acl"),
+        encryption=options.get("encryption"),
+        retention=options.get("retention"),
+        legal_hold=options.get("legal_hold"),
+        checksum=options.get("checksum"),
+        extra=options.get("extra", EMPTY),
+    )
+
+
+def changed_options(options: WriteOptions, changes: UpdateOptions) -> WriteOptions:
+    """The options of a write with some of them changed."""
+    metadata = dict(options.metadata)
+    for name, value in changes.get("metadata", {}).items():
+        metadata.pop(name.lower(), None)
+        if value is not None:
+            metadata[name.lower()] = value
+    return replace(
+        options,
+        content_type=changes.get("content_type", options.content_type),
+        cache_control=changes.get("cache_control", options.cache_control),
+        content_disposition=changes.get("content_disposition", options.content_disposition),
+        content_encoding=changes.get("content_encoding", options.content_encoding),
+        content_language=changes.get("content_language", options.content_language),
+        metadata=metadata,
+        storage_class=changes.get("storage_class", options.storage_class),
+        extra=changes.get("extra", options.extra),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aiostorage._transfer.parts import MIB, part_size_for
@@ -9,14 +10,14 @@ from aiostorage._transfer.source import ObjectSource, Verifier
 from aiostorage._transfer.upload import PartsUpload, upload
 from aiostorage.body import StreamBody
 from aiostorage.errors import ObjectChangedError
-from aiostorage.models import ByteRange, ReadOptions, WriteOptions
+from aiostorage.models import ByteRange, KMSKey, ManagedKey, ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from aiostorage._transfer.source import RangeReader
     from aiostorage.backend import Backend, OnSent
-    from aiostorage.models import ObjectInfo, ObjectRef, Part, Upload
+    from aiostorage.models import Encryption, ObjectInfo, ObjectRef, Part, Upload
 
 _COPY_PART_BYTES = 256 * MIB
 """A part copied by the provider costs one request and no memory, so it may be large."""
@@ -44,7 +45,11 @@ async def copy_within(
         return await backend.copy_object(source, container, key, options)
 
     async def head() -> ObjectInfo:
-        return await backend.head_object(source.container, source.key, ReadOptions(version_id=source.version_id))
+        return await backend.head_object(
+            source.container,
+            source.key,
+            ReadOptions(version_id=source.version_id, customer_key=source.customer_key),
+        )
 
     info = await head()
     if info.size is None or info.size <= limits.max_copy_size_bytes:
@@ -107,6 +112,22 @@ def copied_options(info: ObjectInfo) -> WriteOptions:
         content_encoding=info.content_encoding,
         content_language=info.content_language,
         metadata=info.metadata,
+    )
+
+
+def kept_options(info: ObjectInfo) -> WriteOptions:
+    """What stores this object again, with all that is known of it: also where and how it is kept."""
+    encryption: Encryption | None = None
+    if info.encryption == "kms":
+        encryption = KMSKey(key_id=info.kms_key_id)
+    elif info.encryption == "managed":
+        encryption = ManagedKey()
+    return replace(
+        copied_options(info),
+        storage_class=info.storage_class,
+        encryption=encryption,
+        retention=info.retention,
+        legal_hold=info.legal_hold,
     )
 
 

@@ -26,11 +26,16 @@ _NEXT_PASS_AFTER_S = 0.5
 
 
 async def delete_many(
-    backend: Backend, container: str, refs: AsyncIterable[ObjectRef], *, concurrency: int
+    backend: Backend,
+    container: str,
+    refs: AsyncIterable[ObjectRef],
+    *,
+    concurrency: int,
+    bypass_retention: bool = False,
 ) -> list[DeleteOutcome]:
     """Delete objects of one container in batches, some at once; one outcome for each, in order."""
     outcomes: dict[int, Sequence[DeleteOutcome]] = {}
-    await _delete(backend, container, refs, concurrency, outcomes.__setitem__)
+    await _delete(backend, container, refs, concurrency, outcomes.__setitem__, bypass_retention=bypass_retention)
     return [outcome for number in sorted(outcomes) for outcome in outcomes[number]]
 
 
@@ -40,6 +45,8 @@ async def _delete(
     refs: AsyncIterable[ObjectRef],
     concurrency: int,
     note: Callable[[int, Sequence[DeleteOutcome]], None],
+    *,
+    bypass_retention: bool,
 ) -> None:
     """Delete in batches; ``note`` gets the number of each batch, and its outcomes, as they come."""
 
@@ -55,14 +62,16 @@ async def _delete(
 
     async def run(number: int, batch: list[ObjectRef]) -> None:
         try:
-            note(number, await backend.delete_objects(container, batch))
+            note(number, await backend.delete_objects(container, batch, bypass_retention=bypass_retention))
         except StorageError as error:
             note(number, [DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error) for ref in batch])
 
     await _run_all(jobs(), concurrency)
 
 
-async def delete_container(backend: Backend, container: str, *, concurrency: int) -> None:
+async def delete_container(
+    backend: Backend, container: str, *, concurrency: int, bypass_retention: bool = False
+) -> None:
     """Remove a container with its objects, their versions, and its unfinished uploads.
 
     Raises:
@@ -73,7 +82,7 @@ async def delete_container(backend: Backend, container: str, *, concurrency: int
     for attempt in range(_PASSES):
         if attempt:
             await asyncio.sleep(_NEXT_PASS_AFTER_S)
-        await _abort_uploads(backend, container, concurrency)
+        await abort_uploads(backend, container, concurrency=concurrency)
         failures: list[StorageError] = []
 
         def note(_: int, outcomes: Sequence[DeleteOutcome], failures: list[StorageError] = failures) -> None:
@@ -81,7 +90,8 @@ async def delete_container(backend: Backend, container: str, *, concurrency: int
             if found is not None:
                 failures.append(found)
 
-        await _delete(backend, container, _everything(backend, container), concurrency, note)
+        everything = _everything(backend, container)
+        await _delete(backend, container, everything, concurrency, note, bypass_retention=bypass_retention)
         try:
             await backend.delete_container(container)
         except ContainerNotEmptyError as error:
@@ -105,20 +115,34 @@ async def _everything(backend: Backend, container: str) -> AsyncGenerator[Object
         await found.aclose()
 
 
-async def _abort_uploads(backend: Backend, container: str, concurrency: int) -> None:
+async def abort_uploads(
+    backend: Backend,
+    container: str,
+    *,
+    concurrency: int,
+    prefix: str = "",
+    choose: Callable[[Upload], bool] = lambda _: True,
+) -> int:
+    """Drop the unfinished uploads of a container that ``choose`` approves of, and say how many there were."""
+    aborted = 0
+
     async def jobs() -> AsyncGenerator[Job, None]:
-        uploads = listing.items(lambda token: backend.list_uploads(container, prefix="", token=token))
+        uploads = listing.items(lambda token: backend.list_uploads(container, prefix=prefix, token=token))
         try:
             async for upload in uploads:
-                yield partial(abort, upload)
+                if choose(upload):
+                    yield partial(abort, upload)
         finally:
             await uploads.aclose()
 
     async def abort(upload: Upload) -> None:
+        nonlocal aborted
         with suppress(UploadNotFoundError):
             await backend.abort_upload(upload)
+            aborted += 1
 
     await _run_all(jobs(), concurrency)
+    return aborted
 
 
 async def _batches(refs: AsyncIterable[ObjectRef], size: int) -> AsyncGenerator[list[ObjectRef], None]:

@@ -21,13 +21,22 @@ from aiostorage.errors import (
     StorageError,
     UnsupportedError,
 )
-from aiostorage.models import Capabilities, Limits, ObjectHash, ObjectInfo, Page
+from aiostorage.models import PLAIN, Capabilities, Limits, ObjectHash, ObjectInfo, Page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from aiostorage.models import ByteRange, ListQuery, ObjectRef, Part, ReadOptions, Upload, WriteOptions
+    from aiostorage.models import (
+        ByteRange,
+        ContainerOptions,
+        ListQuery,
+        ObjectRef,
+        Part,
+        ReadOptions,
+        Upload,
+        WriteOptions,
+    )
 
 T = TypeVar("T")
 
@@ -110,6 +119,19 @@ def refuse_version(version_id: str | None) -> None:
         raise UnsupportedError("objects have no versions here")
 
 
+def check_container_options(options: ContainerOptions) -> None:
+    """Containers are all alike here."""
+    if options != PLAIN:
+        raise UnsupportedError("containers have no options here")
+
+
+def check_delete(version_id: str | None, if_match: str | None, *, bypass_retention: bool) -> None:
+    """Refuse what deletions cannot do here."""
+    refuse_version(version_id)
+    if if_match is not None or bypass_retention:
+        raise UnsupportedError("deletions know no conditions and no retention here")
+
+
 # Objects
 
 
@@ -142,6 +164,10 @@ def check_write_options(options: WriteOptions, size: int = 0) -> None:
     """Refuse what can be told without looking at what is stored."""
     if options.if_none_match not in {None, "*"}:
         raise InvalidArgumentError("if_none_match of a write is '*' or None")
+    if (missing := CAPABILITIES.missing_for(options)) is not None:
+        raise UnsupportedError(f"there is no {missing} here")
+    if options.extra:
+        raise InvalidArgumentError(f"nothing is known of {', '.join(sorted(options.extra))}")
     if size > CAPABILITIES.limits.max_put_size_bytes:
         raise InvalidArgumentError(f"{size} bytes are too many for one request; upload in parts")
 

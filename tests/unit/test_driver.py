@@ -58,10 +58,12 @@ class Backend(MemoryBackend):
         known = super().capabilities
         return replace(known, limits=replace(known.limits, max_delete_batch=2))
 
-    async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
+    async def delete_objects(
+        self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
+    ) -> Sequence[DeleteOutcome]:
         if any(ref.key == "bad" for ref in refs):
             raise ServiceUnavailableError("boom")
-        return await super().delete_objects(container, refs)
+        return await super().delete_objects(container, refs, bypass_retention=bypass_retention)
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])

@@ -26,7 +26,7 @@ from aiostorage.errors import (
     StorageError,
     UnsupportedError,
 )
-from aiostorage.models import ContainerInfo, DeleteOutcome, Page, Upload
+from aiostorage.models import PLAIN, ContainerInfo, DeleteOutcome, Page, Upload
 from aiostorage.providers import _semantics as rules
 from aiostorage.providers.local import uploads
 from aiostorage.providers.local.body import FileBody
@@ -38,19 +38,23 @@ from aiostorage.providers.local.names import Names
 from aiostorage.providers.local.uploads import PendingUpload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from aiostorage.backend import CDN, ObjectBody, OnSent
+    from aiostorage.backend import CDN, Administration, ObjectBody, OnSent
     from aiostorage.models import (
         Buffer,
         ByteRange,
         Capabilities,
+        ContainerOptions,
         ListQuery,
         ObjectInfo,
         ObjectRef,
         Part,
+        PostPolicy,
         Prefix,
+        PresignedPost,
         PresignedRequest,
+        PresignOptions,
         ReadOptions,
         WriteOptions,
     )
@@ -111,9 +115,10 @@ class LocalBackend:
 
     # Containers
 
-    async def create_container(self, container: str) -> ContainerInfo:
+    async def create_container(self, container: str, options: ContainerOptions = PLAIN) -> ContainerInfo:
         """Make a folder."""
         with operation("create_container", container):
+            rules.check_container_options(options)
             return await in_thread(self._create_container, await self._home(), container)
 
     async def head_container(self, container: str) -> ContainerInfo:
@@ -186,17 +191,27 @@ class LocalBackend:
             rules.check_read(options, info.etag)
             return info
 
-    async def delete_object(self, container: str, key: str, *, version_id: str | None = None) -> None:
+    async def delete_object(
+        self,
+        container: str,
+        key: str,
+        *,
+        version_id: str | None = None,
+        if_match: str | None = None,
+        bypass_retention: bool = False,
+    ) -> None:
         """Remove an object, if there is one."""
         with operation("delete_object", container, key):
-            rules.refuse_version(version_id)
+            rules.check_delete(version_id, if_match, bypass_retention=bypass_retention)
             await in_thread(_delete, await self._folder(container), key)
 
-    async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
+    async def delete_objects(
+        self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
+    ) -> Sequence[DeleteOutcome]:
         """Remove objects; one outcome for each, in order."""
         with operation("delete_objects", container):
             rules.check_batch(refs)
-            return await in_thread(_delete_many, await self._folder(container), refs)
+            return await in_thread(_delete_many, await self._folder(container), refs, bypass_retention)
 
     async def copy_object(
         self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
@@ -308,12 +323,20 @@ class LocalBackend:
 
     # The rest
 
-    async def presign(
-        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str]
-    ) -> PresignedRequest:
-        """Refused: there is no server to send a request to."""
+    async def presign(self, method: str, container: str, key: str, options: PresignOptions) -> PresignedRequest:
+        """There is nobody to send it to."""
         with operation("presign", container, key):
             raise UnsupportedError("a folder has no server, and so no signed requests")
+
+    async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
+        """There is nobody to post it to."""
+        with operation("presign_post", container, key):
+            raise UnsupportedError("a folder has no server, and so no signed forms")
+
+    def administration(self) -> Administration:
+        """Objects are their content, headers and metadata here, and nothing beside."""
+        with operation("administration"):
+            raise UnsupportedError("there are no tags, holds and documents here")
 
     def cdn(self, container: str) -> CDN:
         """Refused: there is no server to deliver anything."""
@@ -430,14 +453,14 @@ def _delete(folder: Folder, key: str) -> None:
         folder.delete(key)
 
 
-def _delete_many(folder: Folder, refs: Sequence[ObjectRef]) -> list[DeleteOutcome]:
+def _delete_many(folder: Folder, refs: Sequence[ObjectRef], bypass_retention: bool) -> list[DeleteOutcome]:
     folder.check_exists()
     outcomes: list[DeleteOutcome] = []
     for ref in refs:
         failure: StorageError | None = None
         try:
             with operation("delete_objects", folder.name, ref.key):
-                rules.refuse_version(ref.version_id)
+                rules.check_delete(ref.version_id, ref.if_match, bypass_retention=bypass_retention)
                 _delete(folder, ref.key)
         except StorageError as error:
             failure = error

@@ -19,22 +19,26 @@ from aiostorage.errors import (
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.models import ContainerInfo, DeleteOutcome, Page, Part, Prefix, ReadOptions, Upload
+from aiostorage.models import PLAIN, ContainerInfo, DeleteOutcome, Page, Part, Prefix, ReadOptions, Upload
 from aiostorage.providers import _semantics as rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from aiostorage.backend import CDN, OnSent
+    from aiostorage.backend import CDN, Administration, OnSent
     from aiostorage.models import (
         Buffer,
         ByteRange,
         Capabilities,
+        ContainerOptions,
         ListQuery,
         ObjectInfo,
         ObjectRef,
+        PostPolicy,
+        PresignedPost,
         PresignedRequest,
+        PresignOptions,
         WriteOptions,
     )
 
@@ -84,9 +88,10 @@ class MemoryBackend:
 
     # Containers
 
-    async def create_container(self, container: str) -> ContainerInfo:
+    async def create_container(self, container: str, options: ContainerOptions = PLAIN) -> ContainerInfo:
         """Make a container."""
         with self._doing("create_container", container):
+            rules.check_container_options(options)
             if container in self._containers:
                 raise AlreadyExistsError("there is a container of this name")
             self._containers[container] = _Container(_now())
@@ -138,15 +143,25 @@ class MemoryBackend:
         with self._doing("head_object", container, key):
             return self._find_object(container, key, options).info
 
-    async def delete_object(self, container: str, key: str, *, version_id: str | None = None) -> None:
+    async def delete_object(
+        self,
+        container: str,
+        key: str,
+        *,
+        version_id: str | None = None,
+        if_match: str | None = None,
+        bypass_retention: bool = False,
+    ) -> None:
         """Remove an object, if there is one."""
         with self._doing("delete_object", container, key):
-            rules.refuse_version(version_id)
+            rules.check_delete(version_id, if_match, bypass_retention=bypass_retention)
             home = self._find(container)
             if home.objects.pop(key, None) is not None:
                 del home.keys[bisect_left(home.keys, key)]
 
-    async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
+    async def delete_objects(
+        self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
+    ) -> Sequence[DeleteOutcome]:
         """Remove objects; one outcome for each, in order."""
         with self._doing("delete_objects", container):
             rules.check_batch(refs)
@@ -155,7 +170,13 @@ class MemoryBackend:
         for ref in refs:
             error: StorageError | None = None
             try:
-                await self.delete_object(container, ref.key, version_id=ref.version_id)
+                await self.delete_object(
+                    container,
+                    ref.key,
+                    version_id=ref.version_id,
+                    if_match=ref.if_match,
+                    bypass_retention=bypass_retention,
+                )
             except StorageError as failure:
                 error = failure
             outcomes.append(DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error))
@@ -248,12 +269,20 @@ class MemoryBackend:
 
     # The rest
 
-    async def presign(
-        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str]
-    ) -> PresignedRequest:
-        """Refused: there is no server to send a request to."""
+    async def presign(self, method: str, container: str, key: str, options: PresignOptions) -> PresignedRequest:
+        """There is nobody to send it to."""
         with self._doing("presign", container, key):
             raise UnsupportedError("memory has no server, and so no signed requests")
+
+    async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
+        """There is nobody to post it to."""
+        with self._doing("presign_post", container, key):
+            raise UnsupportedError("memory has no server, and so no signed forms")
+
+    def administration(self) -> Administration:
+        """Objects are their content, headers and metadata here, and nothing beside."""
+        with self._doing("administration"):
+            raise UnsupportedError("there are no tags, holds and documents here")
 
     def cdn(self, container: str) -> CDN:
         """Refused: there is no server to deliver anything."""

@@ -21,7 +21,7 @@ from aiostorage.errors import (
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.models import WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page, PresignedRequest
+from aiostorage.models import PLAIN, WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page, PresignedRequest
 from aiostorage.providers.s3 import config, credentials, names, requests, responses, values
 from aiostorage.providers.s3.errors import read_error
 from aiostorage.providers.s3.shared_files import read_profile
@@ -32,16 +32,20 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from aiostorage._http.messages import Request, Wire
-    from aiostorage.backend import CDN, OnSent
+    from aiostorage.backend import CDN, Administration, OnSent
     from aiostorage.models import (
         Buffer,
         ByteRange,
         Capabilities,
         ContainerInfo,
+        ContainerOptions,
         ListQuery,
         ObjectInfo,
         Part,
+        PostPolicy,
         Prefix,
+        PresignedPost,
+        PresignOptions,
         ReadOptions,
         Upload,
         WriteOptions,
@@ -96,7 +100,7 @@ class S3Backend:
 
     # Containers
 
-    async def create_container(self, container: str) -> ContainerInfo:
+    async def create_container(self, container: str, options: ContainerOptions = PLAIN) -> ContainerInfo:
         """Make a container. Where a service would accept one of ours again it is asked first whether it has it."""
         site = await self._ready(container)
         if site.vendor.recreates_containers and await self._has_container(container):
@@ -156,7 +160,15 @@ class S3Backend:
         response = await self._http.send(requests.head_object(site, container, key, options))
         return responses.object_info(key, response.headers, site.vendor)
 
-    async def delete_object(self, container: str, key: str, *, version_id: str | None = None) -> None:
+    async def delete_object(
+        self,
+        container: str,
+        key: str,
+        *,
+        version_id: str | None = None,
+        if_match: str | None = None,
+        bypass_retention: bool = False,
+    ) -> None:
         """Remove an object, or make it invisible where the container keeps versions."""
         site = await self._ready(container, key)
         self._check_version("delete_object", version_id)
@@ -164,7 +176,9 @@ class S3Backend:
         with contextlib.suppress(ObjectNotFoundError):
             await self._http.send(requests.delete_object(site, ref))
 
-    async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
+    async def delete_objects(
+        self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
+    ) -> Sequence[DeleteOutcome]:
         """Remove many objects: with one request where there is one for it and XML can carry the keys."""
         site = await self._ready(container)
         for ref in refs:
@@ -271,11 +285,12 @@ class S3Backend:
 
     # The rest
 
-    async def presign(
-        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str]
-    ) -> PresignedRequest:
+    async def presign(self, method: str, container: str, key: str, options: PresignOptions) -> PresignedRequest:
         """Sign a request for somebody else to send: for seven days at most, and no longer than the credentials live."""
         site = await self._ready(container, key)
+        expires_in_s = options.expires_in_s
+        if options.version_id is not None or options.response_headers or options.upload is not None:
+            raise UnsupportedError("only the latest version, as it is stored, can be presigned", provider=self.name)
         if method not in {"GET", "HEAD", "PUT", "DELETE"}:
             raise InvalidArgumentError(f"{method} requests cannot be presigned", provider=self.name)
         if not 1 <= expires_in_s <= MAX_PRESIGN_S:
@@ -285,7 +300,7 @@ class S3Backend:
         if self._credentials is None:
             raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
         found = await self._credentials.get()
-        signed = requests.presigned_headers(headers)
+        signed = requests.presigned_headers(options.headers)
         url = requests.object_url(site, container, key)
         now = self._http.now()
         expires_at = now + timedelta(seconds=int(expires_in_s))
@@ -295,6 +310,14 @@ class S3Backend:
             headers=signed,
             expires_at=expires_at if found.expires_at is None else min(expires_at, found.expires_at),
         )
+
+    async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
+        """Sign a form for a browser to post."""
+        raise UnsupportedError("there are no signed forms here", provider=self.name, operation="presign_post")
+
+    def administration(self) -> Administration:
+        """What lies beside the content of objects."""
+        raise UnsupportedError("there is nothing beside content here", provider=self.name, operation="administration")
 
     def cdn(self, container: str) -> CDN:
         """S3 itself has no content delivery."""

@@ -85,7 +85,12 @@ async def test_a_folder_shows_what_memory_shows(steps: list[Step]) -> None:
 async def outcome(backend: Either, step: Step) -> object:
     """What a step does, as far as the two must agree; an error as its class."""
     kind, key, other, data, conditions, query, byte_range = step
-    options = WriteOptions(content_type="text/x", metadata={"key": key.replace("\0", "")}, **conditions)
+    options = WriteOptions(
+        content_type="text/x",
+        metadata={"key": key.replace("\0", "")},
+        if_match=conditions.get("if_match"),
+        if_none_match=conditions.get("if_none_match"),
+    )
     try:
         match kind:
             case "put":

@@ -24,7 +24,7 @@ from aiostorage.errors import (
     StorageError,
     UnsupportedError,
 )
-from aiostorage.models import WHOLE, ByteRange, ListQuery, ObjectRef, ReadOptions, WriteOptions
+from aiostorage.models import WHOLE, ByteRange, ListQuery, ObjectRef, PresignOptions, ReadOptions, WriteOptions
 from aiostorage.providers.local import LocalBackend
 from tests.unit.local.conftest import open_files
 
@@ -402,7 +402,7 @@ async def test_what_a_folder_cannot_do(box: Box) -> None:
         box.backend.head_object("box", "key", ReadOptions(version_id="1")),
         box.backend.delete_object("box", "key", version_id="1"),
         box.backend.copy_object(version, "box", "other", None),
-        box.backend.presign("GET", "box", "key", expires_in_s=1, headers={}),
+        box.backend.presign("GET", "box", "key", PresignOptions(expires_in_s=1, headers={})),
     ]:
         with pytest.raises(UnsupportedError):
             await call

@@ -15,7 +15,7 @@ from aiostorage.errors import (
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.models import WHOLE, ListQuery, ObjectRef, ReadOptions, WriteOptions
+from aiostorage.models import WHOLE, ListQuery, ObjectRef, PresignOptions, ReadOptions, WriteOptions
 from aiostorage.providers.memory import MemoryBackend
 
 pytestmark = pytest.mark.anyio
@@ -91,7 +91,7 @@ async def test_versions_and_servers_there_are_none(backend: MemoryBackend) -> No
         backend.delete_object("box", "key", version_id="1"),
         backend.copy_object(version, "box", "other", None),
         backend.list_objects("box", ListQuery(versions=True), token=None),
-        backend.presign("GET", "box", "key", expires_in_s=1, headers={}),
+        backend.presign("GET", "box", "key", PresignOptions(expires_in_s=1, headers={})),
     ]:
         with pytest.raises(UnsupportedError):
             await call

@@ -31,6 +31,7 @@ from aiostorage.models import (
     ObjectHash,
     ObjectRef,
     Part,
+    PresignOptions,
     ReadOptions,
     Upload,
     WriteOptions,
@@ -131,7 +132,7 @@ async def test_anonymous_requests_carry_no_signature() -> None:
     async with ScriptedServer(OK) as server, backend_of(server, anonymous=True) as backend:
         await backend.put_object("bucket", "k", b"x", WriteOptions())
         with pytest.raises(AuthenticationError):
-            await backend.presign("GET", "bucket", "k", expires_in_s=60, headers={})
+            await backend.presign("GET", "bucket", "k", PresignOptions(expires_in_s=60, headers={}))
     assert not [name for name in server.seen[0].headers if name.startswith(("authorization", "x-amz"))]
     assert "content-md5" in server.seen[0].headers
 
@@ -290,8 +291,8 @@ async def test_a_token_that_expired_is_renewed_once() -> None:
         backend_of(server, credentials=fetch) as backend,
     ):
         await backend.head_object("bucket", "k", WHOLE)
-        soon = await backend.presign("GET", "bucket", "k", expires_in_s=60, headers={})
-        late = await backend.presign("GET", "bucket", "k", expires_in_s=86400, headers={})
+        soon = await backend.presign("GET", "bucket", "k", PresignOptions(expires_in_s=60, headers={}))
+        late = await backend.presign("GET", "bucket", "k", PresignOptions(expires_in_s=86400, headers={}))
     assert ["id0/" in server.seen[0].headers["authorization"], "id1/" in server.seen[1].headers["authorization"]] == [
         True,
         True,
@@ -302,14 +303,16 @@ async def test_a_token_that_expired_is_renewed_once() -> None:
 
 async def test_presigned_requests() -> None:
     async with ScriptedServer() as server, backend_of(server) as backend:
-        signed = await backend.presign("PUT", "bucket", "a b", expires_in_s=90.9, headers={"Content-Type": "a/b"})
+        signed = await backend.presign(
+            "PUT", "bucket", "a b", PresignOptions(expires_in_s=90.9, headers={"Content-Type": "a/b"})
+        )
         for seconds in (0, 0.5, 7 * 86400 + 1):
             with pytest.raises(InvalidArgumentError):
-                await backend.presign("GET", "bucket", "k", expires_in_s=seconds, headers={})
+                await backend.presign("GET", "bucket", "k", PresignOptions(expires_in_s=seconds, headers={}))
         with pytest.raises(InvalidArgumentError):
-            await backend.presign("POST", "bucket", "k", expires_in_s=60, headers={})
+            await backend.presign("POST", "bucket", "k", PresignOptions(expires_in_s=60, headers={}))
         with pytest.raises(InvalidNameError):
-            await backend.presign("GET", "bucket", "", expires_in_s=60, headers={})
+            await backend.presign("GET", "bucket", "", PresignOptions(expires_in_s=60, headers={}))
     query = parse_qs(urlsplit(signed.url).query)
     assert signed.url.startswith(f"{server.url}/bucket/a%20b?")
     assert query["X-Amz-Expires"] == ["90"]
