@@ -17,6 +17,7 @@ operation can be called on the driver and on the thing itself.
 
 from aiostorage._http.options import HTTPOptions
 from aiostorage._http.retry import RetryPolicy
+from aiostorage._transfer.checkpoint import CheckpointFile, CheckpointStore
 from aiostorage._transfer.paths import safe_join
 from aiostorage._transfer.reader import ObjectReader
 from aiostorage._transfer.writer import ObjectWriter
@@ -104,6 +105,8 @@ __all__ = [
     "Buffer",
     "ByteRange",
     "Capabilities",
+    "CheckpointFile",
+    "CheckpointStore",
     "ChecksumMismatchError",
     "ClockSkewError",
     "ClosedError",

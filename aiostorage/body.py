@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, TypeVar
 
 from aiostorage._tasks import in_thread, run_to_end
+from aiostorage.checksums import digest
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import Buffer
 
@@ -77,6 +78,10 @@ class MemoryBody:
             return self._data
         return memoryview(self._data)[offset : offset + size]
 
+    async def fingerprint(self) -> str:
+        """What tells these bytes from others: their SHA-256."""
+        return f"sha256:{(await digest('sha256', self._data)).hex()}"
+
     async def aclose(self) -> None:
         """Nothing to give up."""
 
@@ -103,6 +108,11 @@ class FileBody:
             InvalidArgumentError: The file was changed since it was opened.
         """
         return await in_thread(self._read_at, self._start + offset, bytearray(size))
+
+    async def fingerprint(self) -> str:
+        """What tells this file from what it becomes when it is written to: its size and modification time."""
+        size, modified_ns = self._version
+        return f"file:{size}:{modified_ns}:{self._start}"
 
     async def aclose(self) -> None:
         """Close the file, if it was opened here."""

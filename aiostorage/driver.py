@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
 from aiostorage._transfer import listing
+from aiostorage._transfer.checkpoint import CheckpointFile
 from aiostorage._transfer.copy import copied_options, copy_between, copy_within
 from aiostorage._transfer.delete import delete_container, delete_many
 from aiostorage._transfer.download import download
 from aiostorage._transfer.progress import reporting
 from aiostorage._transfer.reader import ObjectReader
+from aiostorage._transfer.resume import upload_resumably
 from aiostorage._transfer.source import ObjectSource, read_object
 from aiostorage._transfer.upload import upload
 from aiostorage._transfer.writer import ObjectWriter
@@ -25,11 +29,11 @@ from aiostorage.options import HEADERS, byte_range, read_options, write_options
 from aiostorage.uploads import UploadOperations
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
+    from aiostorage._transfer.checkpoint import CheckpointStore
     from aiostorage.backend import Backend, OnSent
     from aiostorage.body import Source
     from aiostorage.models import Capabilities, DeleteOutcome, ObjectInfo, PresignedPost, PresignedRequest, WriteOptions
@@ -258,7 +262,8 @@ class Driver(AdministrativeOperations, UploadOperations):
 
         What fits into one part is one request; what is larger goes in parts, several at once, so that
         at most ``part_size_bytes * (concurrency + 1)`` bytes are held in memory whatever the source.
-        A failure, a cancellation or an exception in the source leaves nothing behind.
+        A failure, a cancellation or an exception in the source leaves nothing behind, unless there is
+        a ``checkpoint``.
 
         Args:
             source: A path (a ``str`` is a path), bytes, a synchronous or asynchronous file, an iterable
@@ -270,7 +275,7 @@ class Driver(AdministrativeOperations, UploadOperations):
         Raises:
             InvalidNameError: The provider cannot hold an object of this name.
             InvalidArgumentError: The source holds no bytes, or not as many as announced, or more than
-                the provider can hold.
+                the provider can hold; or it is not what the ``checkpoint`` was made of.
             PreconditionFailedError: ``if_match`` or ``if_none_match`` does not hold.
             OSError: The source cannot be read.
 
@@ -284,8 +289,11 @@ class Driver(AdministrativeOperations, UploadOperations):
         written = self._write_options("upload_object", name, options)
         body = await open_body(source, size=options.get("size"))
 
+        checkpoint = _checkpoint_store(options)
+        send = upload if checkpoint is None else partial(upload_resumably, store=checkpoint)
+
         async def store(on_sent: OnSent | None) -> ObjectInfo:
-            return await upload(
+            return await send(
                 self._backend,
                 where.name,
                 name,
@@ -575,6 +583,11 @@ class Driver(AdministrativeOperations, UploadOperations):
         if part_size < 1 or concurrency < 1:
             raise InvalidArgumentError(f"part_size_bytes={part_size}, concurrency={concurrency}: both are at least 1")
         return part_size, concurrency
+
+
+def _checkpoint_store(options: UploadOptions) -> CheckpointStore | None:
+    checkpoint = options.get("checkpoint")
+    return CheckpointFile(checkpoint) if isinstance(checkpoint, str | os.PathLike) else checkpoint
 
 
 async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:

@@ -10,8 +10,10 @@ from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import EMPTY, ByteRange, ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
+    from aiostorage._transfer.checkpoint import CheckpointStore
     from aiostorage._transfer.progress import ProgressCallback
     from aiostorage.models import CustomerKey, Encryption, HashAlgorithm, Retention
 
@@ -113,6 +115,10 @@ class UploadOptions(WriteObjectOptions, total=False):
     """How many bytes a stream will yield, where that is known; it is checked."""
     progress: ProgressCallback | None
     """Called with the bytes done and the total (None while unknown); may be a coroutine function."""
+    checkpoint: str | os.PathLike[str] | CheckpointStore | None
+    """Where to note, as a file or otherwise, what a later call needs to go on with this upload. A failure
+    then leaves the parts that have arrived, and the same call again sends only what is missing. The source
+    is a path, a file or bytes."""
 
 
 class ReadObjectOptions(TypedDict, total=False):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from types import TracebackType
 
+    from aiostorage._transfer.resume import Journal
     from aiostorage.backend import Backend, OnSent
     from aiostorage.body import Body
     from aiostorage.models import Buffer, Limits, ObjectInfo, Part, Upload, WriteOptions
@@ -96,6 +97,8 @@ class PartsUpload:
 
     The first part that fails cancels the others, and the caller, at once; its error comes out of
     the context manager.
+
+    With a ``journal`` it is not aborted, but left for a later process to go on with.
     """
 
     def __init__(
@@ -107,18 +110,20 @@ class PartsUpload:
         *,
         concurrency: int,
         on_sent: OnSent | None,
+        journal: Journal | None = None,
     ) -> None:
         self._backend = backend
         self._container = container
         self._key = key
         self._options = options
         self._on_sent = on_sent
+        self._journal = journal
         self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._group = Group()
         self._failure: BaseException | None = None
         self._is_given_up = False
-        self._upload: Upload | None = None
+        self._upload: Upload | None = None if journal is None else journal.upload
         self._parts: list[Part] = []
         self.count = 0
         self.size = 0
@@ -136,7 +141,7 @@ class PartsUpload:
             if not self._is_given_up:
                 raise
         finally:
-            if self._upload is not None:
+            if self._upload is not None and self._journal is None:
                 await self._abort(self._upload)
 
     async def add(self, size: int, send: SendPart) -> None:
@@ -164,6 +169,12 @@ class PartsUpload:
 
         await self.add_range(len(piece), read_at)
 
+    def hold(self, part: Part) -> None:
+        """Take the next part as sent: the provider has it from an earlier time."""
+        self._parts.append(part)
+        self.count += 1
+        self.size += part.size
+
     async def join(self) -> None:
         """Wait for the parts that are on their way."""
         for _ in range(self._concurrency):  # all slots free: no part is on its way, and none has failed
@@ -188,7 +199,16 @@ class PartsUpload:
             self._upload = await run_to_end(
                 self._backend.create_upload(self._container, self._key, self._options), undo=self._abort
             )
+            if self._journal is not None:
+                await self._note(self._journal, self._upload)
         return self._upload
+
+    async def _note(self, journal: Journal, upload: Upload) -> None:
+        try:
+            await journal.begun(upload)
+        except BaseException:  # nobody will find it again
+            await self._abort(upload)
+            raise
 
     async def give_up(self) -> None:
         """Abort now, quietly: also where a part has failed meanwhile."""

@@ -12,6 +12,7 @@ from aiostorage.testing._themes.links import Links
 from aiostorage.testing._themes.listing import Listing
 from aiostorage.testing._themes.objects import Objects
 from aiostorage.testing._themes.reading import Reading
+from aiostorage.testing._themes.resuming import Resuming
 from aiostorage.testing._themes.uploads import Uploads
 from aiostorage.testing._themes.versions import Versions
 from aiostorage.testing._themes.writing import Writing
@@ -23,6 +24,7 @@ class DriverContract(
     Objects,
     Listing,
     Uploads,
+    Resuming,
     Writing,
     Reading,
     Downloads,
