@@ -75,7 +75,7 @@ def embedded_response(content: bytes) -> Response:
     status = _STATUS.match(line)
     if status is None:
         raise MalformedMultipartError("a part that is no HTTP answer")
-    headers, body = _split(b"\r\n" + rest if rest.startswith((b"\r\n", b"\n")) else rest)
+    headers, body = _split(rest)
     return Response(status=int(status[1]), headers=headers, body=body)
 
 
@@ -87,7 +87,7 @@ def _part(piece: bytes) -> BodyPart:
 def _split(text: bytes) -> tuple[Mapping[str, str], bytes]:
     """Headers, and what follows the empty line after them."""
     if text.startswith((b"\r\n", b"\n")):
-        return EMPTY, text.lstrip(b"\r").removeprefix(b"\n")
+        return EMPTY, text.removeprefix(b"\r").removeprefix(b"\n")
     end = re.search(rb"\r?\n\r?\n", text)
     head, content = (text, b"") if end is None else (text[: end.start()], text[end.end() :])
     lines = head.decode("utf-8", "replace").splitlines()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from aiostorage._http.body import Head, content_length, which_bytes
+from aiostorage._http.failures import scrub
 from aiostorage._http.headers import etag_extra, parse_http_date, parse_iso_date, unquote_etag
 from aiostorage._http.messages import Response
 from aiostorage._http.metadata import from_headers
@@ -240,7 +241,7 @@ def _delete_error(
         return None
     kind, is_retryable = errors.meaning(code, response.status, "delete_object")
     return kind(
-        errors.scrub(record.get("Message", "")) or "the object was not deleted",
+        scrub(record.get("Message", "")) or "the object was not deleted",
         provider="s3",
         operation=request.operation,
         container=ref.container,
