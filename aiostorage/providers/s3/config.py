@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
-from urllib.parse import urlsplit
 
+from aiostorage._http.endpoints import parse_endpoint
 from aiostorage._http.options import HTTPOptions
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.providers.s3.profiles import AWS, VENDORS, Vendor, VendorName, vendor_of
@@ -20,7 +20,6 @@ AddressingStyle: TypeAlias = Literal["auto", "path", "virtual"]
 PayloadSigning: TypeAlias = Literal["auto", "always", "never"]
 
 _REGION = re.compile(r"[A-Za-z0-9_-]+")
-_PATH = re.compile(r"(?:/[A-Za-z0-9._~%+-]+)*")
 _ADDRESS = re.compile(r"(?:\d+\.\d+\.\d+\.\d+|\[.*\])(?::\d+)?")  # has no subdomains
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
@@ -173,7 +172,7 @@ def make_site(settings: Settings, environ: Mapping[str, str], shared: Mapping[st
         scheme, base_path = "https", ""
         host = f"s3.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
     else:
-        scheme, host, base_path = _parse_endpoint(endpoint)
+        scheme, host, base_path = parse_endpoint(endpoint)
         vendor = vendor or vendor_of(host)
         region = region or vendor.default_region
     if not _REGION.fullmatch(region):
@@ -216,27 +215,3 @@ def _endpoint(settings: Settings, environ: Mapping[str, str], shared: Mapping[st
         or shared.get("endpoint_url")
         or None
     )
-
-
-def _parse_endpoint(endpoint: str) -> tuple[str, str, str]:
-    try:
-        url = urlsplit(endpoint)
-        port = url.port
-    except ValueError:
-        url, port = urlsplit(""), None
-    name = url.hostname or ""
-    path = url.path.rstrip("/")
-    is_plain = not (url.query or url.fragment or url.username or url.password)
-    # What is left out of the message may be a password.
-    if (
-        url.scheme not in {"http", "https"}
-        or not name.isascii()
-        or not name
-        or not is_plain
-        or not _PATH.fullmatch(path)
-    ):
-        raise InvalidArgumentError("an endpoint looks like https://host:port/path, and no more", provider="s3")
-    host = f"[{name}]" if ":" in name else name
-    if port is not None and port != {"http": 80, "https": 443}[url.scheme]:
-        host = f"{host}:{port}"
-    return url.scheme, host, path

@@ -5,9 +5,10 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
+from aiostorage._http import failures
+from aiostorage._http.failures import BY_STATUS, Meaning, scrub
 from aiostorage._http.xml import MalformedXMLError, Record, parse
 from aiostorage.errors import (
     AlreadyExistsError,
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
     from aiostorage._http.messages import Request, Response
 
-Meaning: TypeAlias = tuple[type[StorageError], bool]
-"""The class of an error, and whether the same request may succeed later."""
 
 _BY_CODE: Final[Mapping[str, Meaning]] = {
     "NoSuchBucket": (ContainerNotFoundError, False),
@@ -119,23 +118,6 @@ _BY_CODE: Final[Mapping[str, Meaning]] = {
     "TooManyRequestsException": (RateLimitedError, True),
 }
 
-_BY_STATUS: Final[Mapping[int, Meaning]] = {
-    304: (NotModifiedError, False),
-    401: (AuthenticationError, False),
-    403: (PermissionDeniedError, False),
-    405: (UnsupportedError, False),
-    408: (StorageTimeoutError, True),
-    412: (PreconditionFailedError, False),
-    416: (RangeNotSatisfiableError, False),
-    429: (RateLimitedError, True),
-    499: (ServiceUnavailableError, True),
-    500: (ServiceUnavailableError, True),
-    501: (UnsupportedError, False),
-    502: (ServiceUnavailableError, True),
-    503: (ServiceUnavailableError, True),
-    504: (ServiceUnavailableError, True),
-}
-
 _NOT_FOUND: Final[Mapping[str, type[StorageError]]] = {
     "get_object": ObjectNotFoundError,
     "head_object": ObjectNotFoundError,
@@ -154,11 +136,6 @@ _OWN_WORDS: Final[Mapping[type[StorageError], str]] = {
     ClockSkewError: "the clock of this machine and that of the service are too far apart",
 }
 """Where the service's words may repeat parts of what was signed, or with what."""
-
-# Whatever looks like a signature, a token, a key id, or the query of a URL.
-_SECRETS = re.compile(
-    r"\?\S*|[A-Za-z0-9+/=_%-]{32,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|(?i:(?:signature|credential|token)=\S+)"
-)
 
 
 def read_error(request: Request, response: Response) -> StorageError | None:
@@ -188,15 +165,7 @@ def read_error(request: Request, response: Response) -> StorageError | None:
 
 def unexpected(request: Request, response: Response, message: str) -> UnexpectedResponseError:
     """The error that an answer is a success by its status, and nonsense by its content."""
-    return UnexpectedResponseError(
-        message,
-        provider="s3",
-        operation=request.operation,
-        container=request.container,
-        key=request.key,
-        status=response.status,
-        request_id=request_id(response.headers),
-    )
+    return failures.unexpected("s3", request, message, status=response.status, request_id=request_id(response.headers))
 
 
 def meaning(code: str | None, status: int, operation: str) -> Meaning:
@@ -205,8 +174,8 @@ def meaning(code: str | None, status: int, operation: str) -> Meaning:
         return UploadNotFoundError, False  # Swift calls an upload that is gone so
     if code is not None and code in _BY_CODE:
         return _BY_CODE[code]
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
+    if status in BY_STATUS:
+        return BY_STATUS[status]
     if status == 404 and code is None:
         return _NOT_FOUND.get(operation, ContainerNotFoundError), False
     if status == 409 and code is None:
@@ -220,11 +189,6 @@ def meaning(code: str | None, status: int, operation: str) -> Meaning:
 def request_id(headers: Mapping[str, str]) -> str | None:
     """What the service calls the request."""
     return headers.get("x-amz-request-id")
-
-
-def scrub(text: str) -> str:
-    """A service's message in one short line, without whatever may be a secret."""
-    return " ".join(_SECRETS.sub("***", text[:2000]).split())[:300]
 
 
 def _error_fields(body: bytes) -> Record:

@@ -10,13 +10,14 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from aiostorage._http import xml
+from aiostorage._http.canonical import canonical_query, quote_key, with_query
 from aiostorage._http.headers import header_text
 from aiostorage._http.messages import Request
+from aiostorage._http.metadata import to_headers
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import EMPTY
-from aiostorage.providers.s3.metadata import to_headers
-from aiostorage.providers.s3.signing import canonical_query, quote_key
 from aiostorage.providers.s3.tokens import read_token
+from aiostorage.providers.s3.values import METADATA_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,12 +50,6 @@ def object_url(site: Site, container: str, key: str) -> str:
     return f"{site.container_url(container, quote_key(container))}/{quote_key(key)}"
 
 
-def _with_query(url: str, *parameters: tuple[str, str | None]) -> str:
-    """The URL with those parameters that are not None."""
-    query = canonical_query([(name, value) for name, value in parameters if value is not None])
-    return f"{url}?{query}" if query else url
-
-
 # Containers
 
 
@@ -66,7 +61,7 @@ def list_containers(site: Site, *, prefix: str, token: str | None) -> Request:
     url = f"{site.scheme}://{site.host}{site.base_path}/"
     if site.vendor.paged_containers:
         page_size = str(site.vendor.limits.max_page_size)
-        url = _with_query(url, ("prefix", prefix or None), ("max-buckets", page_size), ("continuation-token", token))
+        url = with_query(url, ("prefix", prefix or None), ("max-buckets", page_size), ("continuation-token", token))
     return Request(operation="list_containers", method="GET", url=url)
 
 
@@ -155,7 +150,7 @@ def _read(
         headers["x-amz-checksum-mode"] = "ENABLED"
     url = object_url(site, container, key)
     if version_id is not None:
-        url = _with_query(url, ("versionId", version_id))
+        url = with_query(url, ("versionId", version_id))
     return Request(operation=operation, method=method, url=url, headers=headers, container=container, key=key)
 
 
@@ -164,7 +159,7 @@ def delete_object(site: Site, ref: ObjectRef) -> Request:
     return Request(
         operation="delete_object",
         method="DELETE",
-        url=_with_query(object_url(site, ref.container, ref.key), ("versionId", ref.version_id)),
+        url=with_query(object_url(site, ref.container, ref.key), ("versionId", ref.version_id)),
         container=ref.container,
         key=ref.key,
     )
@@ -186,7 +181,7 @@ def delete_objects(site: Site, container: str, refs: Sequence[ObjectRef]) -> Req
     return Request(
         operation="delete_objects",
         method="POST",
-        url=_with_query(container_url(site, container), ("delete", "")),
+        url=with_query(container_url(site, container), ("delete", "")),
         headers={**headers, "content-md5": content_md5},
         body=body,
         container=container,
@@ -232,7 +227,7 @@ def list_objects(site: Site, container: str, query: ListQuery, *, token: str | N
     else:
         where = [("list-type", "2"), ("start-after", start_after)]
     page_size = None if query.page_size is None else str(min(query.page_size, site.vendor.limits.max_page_size))
-    url = _with_query(
+    url = with_query(
         container_url(site, container),
         *where,
         ("prefix", query.prefix or None),
@@ -254,7 +249,7 @@ def create_upload(site: Site, container: str, key: str, options: WriteOptions) -
     return Request(
         operation="create_upload",
         method="POST",
-        url=_with_query(object_url(site, container, key), ("uploads", "")),
+        url=with_query(object_url(site, container, key), ("uploads", "")),
         headers=headers,
         container=container,
         key=key,
@@ -347,7 +342,7 @@ def abort_upload(site: Site, upload: Upload) -> Request:
 def list_uploads(site: Site, container: str, *, prefix: str, token: str | None) -> Request:
     """ListMultipartUploads. Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html."""
     key, upload_id = read_token(token, "uploads") if token else (None, None)
-    url = _with_query(
+    url = with_query(
         container_url(site, container),
         ("uploads", ""),
         ("prefix", prefix or None),
@@ -370,7 +365,7 @@ def list_parts(site: Site, upload: Upload, *, token: str | None) -> Request:
 
 
 def _upload_url(site: Site, upload: Upload, *parameters: tuple[str, str | None]) -> str:
-    return _with_query(object_url(site, upload.container, upload.key), ("uploadId", upload.upload_id), *parameters)
+    return with_query(object_url(site, upload.container, upload.key), ("uploadId", upload.upload_id), *parameters)
 
 
 # Headers and bodies
@@ -402,7 +397,7 @@ def _content_headers(options: WriteOptions) -> dict[str, str]:
         "x-amz-storage-class": options.storage_class,
     }
     headers = {name: header_text(name, value) for name, value in named.items() if value is not None}
-    return {**headers, **to_headers(options.metadata)} if options.metadata else headers
+    return {**headers, **to_headers(METADATA_PREFIX, options.metadata)} if options.metadata else headers
 
 
 def _conditions(if_match: str | None, if_none_match: str | None) -> dict[str, str]:

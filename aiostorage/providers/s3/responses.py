@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from aiostorage._http.body import Head, content_length, which_bytes
+from aiostorage._http.failures import scrub
 from aiostorage._http.headers import etag_extra, parse_http_date, parse_iso_date, unquote_etag
 from aiostorage._http.messages import Response
+from aiostorage._http.metadata import from_headers
 from aiostorage._http.xml import Document, MalformedXMLError, Record, parse
 from aiostorage.models import (
     EMPTY,
@@ -26,9 +28,9 @@ from aiostorage.models import (
     WriteOptions,
 )
 from aiostorage.providers.s3 import errors
-from aiostorage.providers.s3.metadata import from_headers
 from aiostorage.providers.s3.tokens import make_token
 from aiostorage.providers.s3.values import (
+    METADATA_PREFIX,
     crc32_hash,
     etag_hash,
     from_base64,
@@ -93,7 +95,7 @@ def _read(key: str, headers: Mapping[str, str], vendor: Vendor, *, size: int | N
         content_disposition=headers.get("content-disposition"),
         content_encoding=headers.get("content-encoding"),
         content_language=headers.get("content-language"),
-        metadata=from_headers(headers, without=vendor.own_metadata) or EMPTY,
+        metadata=from_headers(METADATA_PREFIX, headers, without=vendor.own_metadata) or EMPTY,
         storage_class=headers.get("x-amz-storage-class"),
         version_id=headers.get("x-amz-version-id"),
         extra=etag_extra(raw_etag),
@@ -239,7 +241,7 @@ def _delete_error(
         return None
     kind, is_retryable = errors.meaning(code, response.status, "delete_object")
     return kind(
-        errors.scrub(record.get("Message", "")) or "the object was not deleted",
+        scrub(record.get("Message", "")) or "the object was not deleted",
         provider="s3",
         operation=request.operation,
         container=ref.container,

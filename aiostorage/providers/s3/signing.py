@@ -1,8 +1,8 @@
 """Signature Version 4, as S3 wants it. Pure: no clock, no I/O.
 
 S3 differs from the generic scheme: a path is encoded once, and ``.``, ``..`` and ``//`` in it stay.
-So what is signed is, byte for byte, what is sent: URLs are encoded when a request is built, with
-:func:`quote_key` and :func:`canonical_query`, and never again.
+So what is signed is, byte for byte, what is sent: URLs are encoded when a request is built, with the
+functions of ``_http.canonical``, and never again.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """
@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import UTC
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
+from aiostorage._http.canonical import canonical_request, join_query, quote_text, split_url, timestamp_of
 from aiostorage._http.messages import Wire
-from aiostorage.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from aiostorage._http.messages import Request
@@ -31,43 +29,6 @@ MAX_PRESIGN_S = 7 * 24 * 3600
 
 # Proxies, and Google's front end, rewrite this one on the way.
 _UNSIGNED_HEADERS = frozenset({"accept-encoding"})
-
-
-def quote_key(key: str) -> str:
-    """A key as a URL path: all but unreserved characters and slashes percent-encoded as UTF-8."""
-    return _quote(key, "/")
-
-
-def canonical_query(parameters: Iterable[tuple[str, str]]) -> str:
-    """A query string in the one form that is both sent and signed: encoded, then sorted."""
-    return _join(sorted((_quote(name, ""), _quote(value, "")) for name, value in parameters))
-
-
-def _quote(text: str, safe: str) -> str:
-    try:
-        return quote(text, safe)
-    except UnicodeEncodeError:
-        raise InvalidArgumentError("text with lone surrogates cannot be sent", provider="s3") from None
-
-
-def _join(encoded: Iterable[tuple[str, str]]) -> str:
-    return "&".join([f"{name}={value}" for name, value in encoded])
-
-
-def canonical_request(method: str, path: str, query: str, headers: Mapping[str, str], payload: str) -> tuple[str, str]:
-    """The text that a signature covers, and the names of the headers in it.
-
-    Args:
-        method: HTTP method.
-        path: Encoded path, as it is sent.
-        query: From :func:`canonical_query`.
-        headers: Lower-case names, ``host`` included.
-        payload: SHA-256 of the body in hexadecimal, or what stands in its place.
-    """
-    names = sorted(headers.keys() - _UNSIGNED_HEADERS)
-    lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
-    signed = ";".join(names)
-    return f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}", signed
 
 
 class Signer:
@@ -86,13 +47,13 @@ class Signer:
         """
         if credentials is None:
             return Wire(request.url, request.headers)
-        timestamp = _timestamp(now)
-        host, path, query = _split(request.url)
+        timestamp = timestamp_of(now)
+        host, path, query = split_url(request.url)
         headers = {**request.headers, "host": host, "x-amz-date": timestamp}
         payload = headers.setdefault("x-amz-content-sha256", UNSIGNED_PAYLOAD if request.body else EMPTY_SHA256)
         if credentials.session_token is not None:
             headers["x-amz-security-token"] = credentials.session_token
-        text, signed = canonical_request(request.method, path, query, headers, payload)
+        text, signed = canonical_request(request.method, path, query, headers, payload, unsigned=_UNSIGNED_HEADERS)
         headers["authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={credentials.access_key_id}/{self._scope(timestamp)}, "
             f"SignedHeaders={signed}, Signature={self.signature(text, credentials.secret_access_key, timestamp)}"
@@ -112,8 +73,8 @@ class Signer:
 
         Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
         """
-        timestamp = _timestamp(now)
-        host, path, query = _split(url)
+        timestamp = timestamp_of(now)
+        host, path, query = split_url(url)
         signed = {**headers, "host": host}
         parameters = {
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
@@ -124,12 +85,12 @@ class Signer:
         }
         if credentials.session_token is not None:
             parameters["X-Amz-Security-Token"] = credentials.session_token
-        encoded = [(_quote(name, ""), _quote(value, "")) for name, value in parameters.items()]
+        encoded = [(quote_text(name), quote_text(value)) for name, value in parameters.items()]
         for pair in query.split("&") if query else ():
             name, _, value = pair.partition("=")
             encoded.append((name, value))
-        query = _join(sorted(encoded))
-        text, _ = canonical_request(method, path, query, signed, UNSIGNED_PAYLOAD)
+        query = join_query(sorted(encoded))
+        text, _ = canonical_request(method, path, query, signed, UNSIGNED_PAYLOAD, unsigned=_UNSIGNED_HEADERS)
         signature = self.signature(text, credentials.secret_access_key, timestamp)
         return f"{url.partition('?')[0]}?{query}&X-Amz-Signature={signature}"
 
@@ -148,15 +109,3 @@ class Signer:
 
     def _scope(self, timestamp: str) -> str:
         return f"{timestamp[:8]}/{self._region}/{self._service}/aws4_request"
-
-
-def _timestamp(now: datetime) -> str:
-    text = now.astimezone(UTC).isoformat(timespec="seconds")  # three times as fast as strftime
-    return f"{text[:4]}{text[5:7]}{text[8:13]}{text[14:16]}{text[17:19]}Z"
-
-
-def _split(url: str) -> tuple[str, str, str]:
-    """Host, path and query of a URL that was built by ``requests``."""
-    host, _, path = url.partition("://")[2].partition("/")
-    path, _, query = path.partition("?")
-    return host, f"/{path}", query

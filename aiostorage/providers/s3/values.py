@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aiostorage.models import HashAlgorithm, Part
     from aiostorage.providers.s3.profiles import Vendor
 
+METADATA_PREFIX: Final = "x-amz-meta-"
+
 _MD5 = re.compile(r"[0-9a-f]{32}")
 # What this package can compute comes first, the cheapest before the others.
 _CHECKSUMS: Final[Sequence[HashAlgorithm]] = ("crc32", "sha256", "sha1", "crc32c", "crc64nvme")

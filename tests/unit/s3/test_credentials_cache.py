@@ -23,7 +23,7 @@ class Clock:
     def __init__(self) -> None:
         self.seconds = 0.0
         self.chance = 0.0
-        self.cache = SharedCache(
+        self.cache = SharedCache[S3Credentials](
             now=self.now,
             monotonic=lambda: self.seconds,
             chance=lambda: self.chance,
@@ -193,14 +193,14 @@ async def test_a_refused_one_is_replaced_for_all() -> None:
 
 
 async def test_there_is_one_for_each_loop() -> None:
-    async def other() -> SharedCache:
+    async def other() -> SharedCache[S3Credentials]:
         return shared_cache()
 
     assert shared_cache() is shared_cache()
     assert await asyncio.to_thread(lambda: asyncio.run(other())) is not shared_cache()
 
 
-async def _get(cache: SharedCache, source: Scripted, last: S3Credentials | None) -> S3Credentials:
+async def _get(cache: SharedCache[S3Credentials], source: Scripted, last: S3Credentials | None) -> S3Credentials:
     found = await cache.get(source, other_than=last)
     assert found is not None
     return found

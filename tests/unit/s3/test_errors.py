@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from aiostorage._http.failures import scrub
 from aiostorage._http.messages import Request, Response
 from aiostorage.errors import (
     AlreadyExistsError,
@@ -24,7 +25,7 @@ from aiostorage.errors import (
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.providers.s3.errors import read_error, scrub
+from aiostorage.providers.s3.errors import read_error
 
 
 def request(operation: str = "get_object", method: str = "GET") -> Request:

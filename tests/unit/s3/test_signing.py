@@ -14,18 +14,13 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiostorage._http.canonical import canonical_query, canonical_request, quote_key
 from aiostorage._http.messages import Request
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import ListQuery, ReadOptions
 from aiostorage.providers.s3 import config, requests
 from aiostorage.providers.s3.credentials import S3Credentials
-from aiostorage.providers.s3.signing import (
-    EMPTY_SHA256,
-    Signer,
-    canonical_query,
-    canonical_request,
-    quote_key,
-)
+from aiostorage.providers.s3.signing import EMPTY_SHA256, Signer
 
 if TYPE_CHECKING:
     from collections.abc import Generator

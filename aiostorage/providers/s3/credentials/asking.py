@@ -1,68 +1,33 @@
-"""The HTTP of the sources: a client of the shell for each fetch, closed after it.
-
-A fetch is rare, and what it finds outlives the driver that began it, so it shares no connections with one.
-"""
+"""How services on this machine are asked for credentials, and what becomes of their errors."""
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aiostorage._http.client import HTTPClient
-from aiostorage._http.messages import Wire
+from aiostorage._http.asking import Network, Nothing, asking, network_of, unsigned
 from aiostorage._http.retry import RetryPolicy
 from aiostorage.errors import AuthenticationError, RateLimitedError, ServiceUnavailableError
-from aiostorage.providers.s3.credentials.values import S3Credentials
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import AsyncGenerator
-    from datetime import datetime
+    from contextlib import AbstractAsyncContextManager
 
+    from aiostorage._http.client import HTTPClient
     from aiostorage._http.messages import Request, Response
-    from aiostorage._http.options import HTTPOptions
     from aiostorage.errors import StorageError
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """The options of a driver that also hold for the services that give it credentials."""
-
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    proxy: str | None = field(default=None, repr=False)
-    ca_bundle: str | os.PathLike[str] | None = None
+__all__ = ["Network", "local_client", "network_of", "read_error", "unsigned"]
 
 
-def network_of(options: HTTPOptions) -> Network:
-    """What of a driver's options concerns other services too. A client certificate and a session do not."""
-    return Network(
-        retry=options.get("retry", RetryPolicy()), proxy=options.get("proxy"), ca_bundle=options.get("ca_bundle")
-    )
-
-
-@asynccontextmanager
-async def local_client(*, timeout_s: float, max_attempts: int) -> AsyncGenerator[HTTPClient[S3Credentials]]:
+def local_client(*, timeout_s: float, max_attempts: int) -> AbstractAsyncContextManager[HTTPClient[Nothing]]:
     """A client for a service on this machine: quick to give up, and never by way of a proxy."""
-    client = HTTPClient[S3Credentials](
-        provider="s3",
-        sign=unsigned,
-        read_error=read_error,
-        credentials=None,
+    return asking(
+        "s3",
+        read_error,
         proxy="",
         connect_timeout_s=timeout_s,
         idle_timeout_s=timeout_s,
         retry=RetryPolicy(max_attempts=max_attempts),
     )
-    try:
-        yield client
-    finally:
-        await client.aclose()
-
-
-def unsigned(request: Request, _credentials: S3Credentials | None, _now: datetime) -> Wire:
-    """The request as it is."""
-    return Wire(request.url, request.headers)
 
 
 def read_error(request: Request, response: Response) -> StorageError | None:

@@ -71,7 +71,7 @@ def chain(settings: Settings, environ: Mapping[str, str], network: Network | Non
 
 
 async def find(
-    places: Sequence[Place], *, other_than: S3Credentials | None = None, cache: SharedCache | None = None
+    places: Sequence[Place], *, other_than: S3Credentials | None = None, cache: SharedCache[S3Credentials] | None = None
 ) -> S3Credentials:
     """The first credentials that are found.
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from aiostorage._http.asking import Nothing
     from aiostorage._http.client import HTTPClient
     from aiostorage.providers.s3.credentials.values import S3Credentials
 
@@ -64,7 +65,7 @@ class Instance:
             raise AuthenticationError(f"{_WHERE} has a role, but no credentials for it", provider="s3")
         return temporary(fields, where=_WHERE, now=now)
 
-    async def _token(self, client: HTTPClient[S3Credentials]) -> Mapping[str, str] | None:
+    async def _token(self, client: HTTPClient[Nothing]) -> Mapping[str, str] | None:
         """Headers with a session token, or without one under version 1; None where nobody is there."""
         url = f"{self.endpoint}/latest/api/token"
         asked_for = {"x-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}
@@ -83,7 +84,7 @@ class Instance:
             raise AuthenticationError(f"{_WHERE} gave a token that is none", provider="s3")
         return {"x-aws-ec2-metadata-token": token}
 
-    async def _role(self, client: HTTPClient[S3Credentials], headers: Mapping[str, str]) -> str | None:
+    async def _role(self, client: HTTPClient[Nothing], headers: Mapping[str, str]) -> str | None:
         try:
             names = await self._get(client, _ROLES, headers)
         except AuthenticationError as error:
@@ -97,7 +98,7 @@ class Instance:
             raise AuthenticationError(f"{_WHERE} names a role that cannot be", provider="s3")
         return role
 
-    async def _get(self, client: HTTPClient[S3Credentials], path: str, headers: Mapping[str, str]) -> bytes:
+    async def _get(self, client: HTTPClient[Nothing], path: str, headers: Mapping[str, str]) -> bytes:
         request = Request(operation="get_credentials", method="GET", url=f"{self.endpoint}{path}", headers=headers)
         return (await client.send(request)).body
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from aiostorage._http.headers import parse_iso_date
+from aiostorage._http.shared_credentials import Source
 from aiostorage.errors import AuthenticationError, UnexpectedResponseError
 
 if TYPE_CHECKING:
@@ -29,20 +30,13 @@ class S3Credentials:
     session_token: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
 
-
-class Source(Protocol):
-    """A way to get temporary credentials. It is a value: equal ones share what they fetch."""
-
-    async def fetch(self, now: datetime) -> S3Credentials | None:
-        """New credentials, or None where there are none to be had here.
-
-        Args:
-            now: Credentials that have expired by then are refused.
-        """
-        ...
+    @property
+    def identity(self) -> object:
+        """What tells them from others of the same source."""
+        return self.access_key_id, self.session_token
 
 
-Found: TypeAlias = S3Credentials | Source
+Found: TypeAlias = S3Credentials | Source[S3Credentials]
 """What is configured somewhere: credentials, or a way to get some."""
 
 

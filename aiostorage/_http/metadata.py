@@ -21,15 +21,13 @@ from aiostorage.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PREFIX = "x-amz-meta-"
-
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _PLAIN = re.compile(r"(?!=\?)[!-~](?:[ -~]*[!-~])?")
 _WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
 _WORDS = re.compile(rf"(?:{_WORD.pattern})(?:\s*{_WORD.pattern})*")
 
 
-def to_headers(metadata: Mapping[str, str]) -> dict[str, str]:
+def to_headers(prefix: str, metadata: Mapping[str, str]) -> dict[str, str]:
     """Metadata as request headers. Names are case-insensitive, and come back in lower case.
 
     Raises:
@@ -37,27 +35,34 @@ def to_headers(metadata: Mapping[str, str]) -> dict[str, str]:
     """
     headers: dict[str, str] = {}
     for name, value in metadata.items():
-        header = PREFIX + name.lower()
-        if not _TOKEN.fullmatch(header) or header == PREFIX or header in headers:
-            raise InvalidArgumentError(f"{name!r} cannot be (another) name of metadata", provider="s3")
-        headers[header] = value if not value or _PLAIN.fullmatch(value) else _encode(value)
+        header = prefix + name.lower()
+        if not _TOKEN.fullmatch(header) or header == prefix or header in headers:
+            raise InvalidArgumentError(f"{name!r} cannot be (another) name of metadata")
+        headers[header] = encode(value)
     return headers
 
 
-def from_headers(headers: Mapping[str, str], *, without: frozenset[str]) -> dict[str, str]:
+def from_headers(prefix: str, headers: Mapping[str, str], *, without: frozenset[str] = frozenset()) -> dict[str, str]:
     """The metadata among the headers of a response, but for some names."""
     return {
         short: decode(value)
         for name, value in headers.items()
-        if name.startswith(PREFIX) and (short := name[len(PREFIX) :]) not in without
+        if name.startswith(prefix) and (short := name[len(prefix) :]) not in without
     }
 
 
-def _encode(value: str) -> str:
+def encode(value: str) -> str:
+    """A value that a header can carry.
+
+    Raises:
+        InvalidArgumentError: It is no text that could be encoded.
+    """
+    if not value or _PLAIN.fullmatch(value):
+        return value
     try:
         raw = value.encode()
     except UnicodeEncodeError:
-        raise InvalidArgumentError("text with lone surrogates cannot be sent", provider="s3") from None
+        raise InvalidArgumentError("text with lone surrogates cannot be sent") from None
     return f"=?utf-8?B?{b64encode(raw).decode()}?="
 
 

@@ -1,0 +1,86 @@
+"""JSON that comes from a service that may be hostile or merely old, narrowed step by step.
+
+What is missing or of another type reads as empty, so that a parser says what it needs in one place.
+Numbers that a service writes as text, as Google does with those of 64 bits, are read as numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+JSONObject: TypeAlias = "Mapping[str, object]"
+
+MAX_BYTES = 64 * 1024 * 1024
+"""No answer is nearly as long: a page holds 1000 to 10,000 keys of 1024 bytes."""
+
+
+class MalformedJSONError(ValueError):
+    """What was to be a JSON object is none, or none that we care to read."""
+
+
+def parse(body: bytes) -> JSONObject:
+    """The object in a body.
+
+    Raises:
+        MalformedJSONError: There is none.
+    """
+    try:
+        if len(body) > MAX_BYTES:
+            raise MalformedJSONError("too long")
+        value: object = json.loads(body)
+    except (ValueError, RecursionError):
+        # Not chained: the parser's error holds the document, which may hold secrets.
+        raise MalformedJSONError("not JSON") from None
+    found = as_object(value)
+    if found is None:
+        raise MalformedJSONError("no JSON object")
+    return found
+
+
+def as_object(value: object) -> JSONObject | None:
+    """A value, if it is an object."""
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None  # the keys of one are strings
+
+
+def member(parent: JSONObject, name: str) -> JSONObject:
+    """The object of that name; empty where there is none."""
+    return as_object(parent.get(name)) or {}
+
+
+def text(parent: JSONObject, name: str) -> str | None:
+    """The text of that name, or None."""
+    value = parent.get(name)
+    return value if isinstance(value, str) else None
+
+
+def integer(parent: JSONObject, name: str) -> int | None:
+    """The whole number of that name, also one that is written as text; or None."""
+    value = parent.get(name)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def objects(parent: JSONObject, name: str) -> Sequence[JSONObject]:
+    """The objects in the array of that name."""
+    return [found for item in array(parent, name) if (found := as_object(item)) is not None]
+
+
+def texts(parent: JSONObject, name: str) -> Sequence[str]:
+    """The texts in the array of that name."""
+    return [item for item in array(parent, name) if isinstance(item, str)]
+
+
+def text_map(parent: JSONObject, name: str) -> dict[str, str]:
+    """The texts in the object of that name, by theirs."""
+    return {key: value for key, value in member(parent, name).items() if isinstance(value, str)}
+
+
+def array(parent: JSONObject, name: str) -> Sequence[object]:
+    """The array of that name; empty where there is none."""
+    value = parent.get(name)
+    return cast("list[object]", value) if isinstance(value, list) else []  # of whatever
