@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from aiostorage._tasks import Group
 from aiostorage._transfer import listing
-from aiostorage.errors import ContainerNotEmptyError, StorageError, UploadNotFoundError
+from aiostorage.errors import ContainerNotEmptyError, ContainerNotFoundError, StorageError, UploadNotFoundError
 from aiostorage.models import DeleteOutcome, ListQuery, ObjectRef, Prefix
 
 if TYPE_CHECKING:
@@ -86,19 +86,20 @@ async def delete_container(
         failures: list[StorageError] = []
 
         def note(_: int, outcomes: Sequence[DeleteOutcome], failures: list[StorageError] = failures) -> None:
-            found = next((outcome.error for outcome in outcomes if outcome.error is not None), None)
-            if found is not None:
-                failures.append(found)
+            failures.extend([outcome.error for outcome in outcomes if outcome.error is not None][:1])
 
         everything = _everything(backend, container)
         await _delete(backend, container, everything, concurrency, note, bypass_retention=bypass_retention)
         try:
             await backend.delete_container(container)
         except ContainerNotEmptyError as error:
-            if failures:
-                raise error from failures[0]
-            if attempt == _PASSES - 1:
+            lasting = [failure for failure in failures if not failure.retryable]
+            if lasting or attempt == _PASSES - 1:
+                raise error from next(iter([*lasting, *failures]), None)
+        except ContainerNotFoundError as error:
+            if error.attempts < 2:  # it was listed just now; an earlier attempt removed it, and its answer was lost
                 raise
+            return
         else:
             return
 

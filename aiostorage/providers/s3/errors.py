@@ -131,6 +131,16 @@ _NOT_FOUND: Final[Mapping[str, type[StorageError]]] = {
 }
 """What a 404 without a code is about; of all others it is the container."""
 
+_OF_CONTAINERS: Final = frozenset({
+    "create_container",
+    "head_container",
+    "delete_container",
+    "list_objects",
+    "list_uploads",
+    "delete_objects",
+})
+"""Operations that name no object: whatever the code, it is the container that is not there."""
+
 _OWN_WORDS: Final[Mapping[type[StorageError], str]] = {
     AuthenticationError: "the service does not accept the credentials",
     ClockSkewError: "the clock of this machine and that of the service are too far apart",
@@ -172,6 +182,8 @@ def meaning(code: str | None, status: int, operation: str) -> Meaning:
     """Class and retryability of an error, by its code, else by the status of the answer."""
     if code == "NoSuchKey" and _NOT_FOUND.get(operation) is UploadNotFoundError and operation != "copy_part":
         return UploadNotFoundError, False  # Swift calls an upload that is gone so
+    if code == "NoSuchKey" and operation in _OF_CONTAINERS:
+        return ContainerNotFoundError, False  # and Ceph a container that another request removes at the same time
     if code is not None and code in _BY_CODE:
         return _BY_CODE[code]
     if status in BY_STATUS:

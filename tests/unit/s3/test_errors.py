@@ -120,6 +120,13 @@ def test_an_upload_that_is_gone_is_no_object_that_is_gone() -> None:
     assert type(read(404, error_body("NoSuchKey"), operation="copy_part")) is ObjectNotFoundError
 
 
+@pytest.mark.parametrize("operation", ["delete_container", "list_objects", "list_uploads", "delete_objects"])
+def test_what_names_no_object_misses_none(operation: str) -> None:
+    """Ceph says so of a container that another request has removed after this one had found it."""
+    assert type(read(404, error_body("NoSuchKey"), operation=operation)) is ContainerNotFoundError
+    assert type(read(404, error_body("NoSuchKey"), operation="put_object")) is ObjectNotFoundError
+
+
 @pytest.mark.parametrize("operation", ["complete_upload", "copy_object", "copy_part", "delete_objects"])
 @pytest.mark.parametrize("space", [b"", b"\n   \n", b" " * 100])
 def test_an_error_behind_a_200(operation: str, space: bytes) -> None:
