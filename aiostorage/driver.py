@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
+from aiostorage._keywords import check_keywords
 from aiostorage._transfer import listing
 from aiostorage._transfer.copy import copied_options, copy_between, copy_within
 from aiostorage._transfer.delete import delete_container, delete_many
@@ -20,7 +21,18 @@ from aiostorage.container import Container
 from aiostorage.errors import InvalidArgumentError, UnsupportedError
 from aiostorage.models import EMPTY, ListQuery, ObjectRef, Prefix
 from aiostorage.object import Object
-from aiostorage.options import HEADERS, byte_range, read_options, write_options
+from aiostorage.options import (
+    HEADERS,
+    DownloadOptions,
+    OpenOptions,
+    ReadObjectOptions,
+    TransferOptions,
+    UploadOptions,
+    WriteObjectOptions,
+    byte_range,
+    read_options,
+    write_options,
+)
 
 if TYPE_CHECKING:
     import os
@@ -31,14 +43,6 @@ if TYPE_CHECKING:
     from aiostorage.backend import Backend, OnSent
     from aiostorage.body import Source
     from aiostorage.models import Capabilities, DeleteOutcome, ObjectInfo, PresignedRequest
-    from aiostorage.options import (
-        DownloadOptions,
-        OpenOptions,
-        ReadObjectOptions,
-        TransferOptions,
-        UploadOptions,
-        WriteObjectOptions,
-    )
 
 T = TypeVar("T")
 
@@ -58,6 +62,7 @@ class Driver:
     """
 
     def __init__(self, backend: Backend, **options: Unpack[TransferOptions]) -> None:
+        check_keywords(f"{type(self).__name__}()", options, TransferOptions.__optional_keys__)
         self._backend = backend
         self._part_size, self._concurrency = DEFAULT_PART_BYTES, DEFAULT_CONCURRENCY
         self._part_size, self._concurrency = self._transfer(options)
@@ -229,6 +234,7 @@ class Driver:
         Raises:
             ObjectNotFoundError: There is none of this name.
         """
+        check_keywords("head_object()", options, ReadObjectOptions.__optional_keys__)
         self._check_own(obj)
         return await self._backend.head_object(
             obj.container.name, obj.name, read_options(options, obj.requested_version_id)
@@ -260,6 +266,7 @@ class Driver:
         What the source or the progress callback raises comes out as it is; only if the callback raises
         when it is told of the last byte may the object be stored all the same.
         """
+        check_keywords("upload_object()", options, UploadOptions.__optional_keys__)
         where = self._container(container)
         self._backend.check_name(where.name, name)
         part_size, concurrency = self._transfer(options)
@@ -295,6 +302,7 @@ class Driver:
         Raises:
             InvalidNameError: The provider cannot hold an object of this name.
         """
+        check_keywords("open_writer()", options, WriteObjectOptions.__optional_keys__)
         where = self._container(container)
         self._backend.check_name(where.name, name)
         part_size, concurrency = self._transfer(options)
@@ -328,6 +336,7 @@ class Driver:
             AlreadyExistsError: The file is there, and ``overwrite`` is False.
             InvalidNameError: The destination is a folder, and the object's name is no file's.
         """
+        check_keywords("download_object()", options, DownloadOptions.__optional_keys__)
         part_size, concurrency = self._transfer(options)
         async with reporting(options.get("progress"), obj.size) as progress:
             return await download(
@@ -351,6 +360,7 @@ class Driver:
         Raises:
             InvalidArgumentError: The byte range makes no sense.
         """
+        check_keywords("open_object()", options, OpenOptions.__optional_keys__)
         return ObjectReader(self._source(obj, options), name=obj.name, byte_range=byte_range(options))
 
     async def read_object(self, obj: Object, **options: Unpack[OpenOptions]) -> bytes:
@@ -361,6 +371,7 @@ class Driver:
             ChecksumMismatchError: The bytes that came are not those that were stored.
             RangeNotSatisfiableError: The object has no byte in the range.
         """
+        check_keywords("read_object()", options, OpenOptions.__optional_keys__)
         return await read_object(self._source(obj, options), byte_range(options))
 
     async def copy(
@@ -383,6 +394,7 @@ class Driver:
         Raises:
             ObjectNotFoundError: There is nothing to copy.
         """
+        check_keywords("copy()", options, WriteObjectOptions.__optional_keys__)
         name = obj.name if name is None else name
         target = container.driver
         target.backend.check_name(container.name, name)
