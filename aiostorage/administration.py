@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
+from aiostorage._keywords import check_keywords
 from aiostorage._transfer.copy import copy_within, kept_options
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import ObjectRef, ReadOptions
 from aiostorage.object import Object
-from aiostorage.options import changed_options
+from aiostorage.options import UpdateOptions, changed_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from aiostorage.backend import Administration, Backend
     from aiostorage.container import Container
     from aiostorage.models import Capabilities, CustomerKey, Retention
-    from aiostorage.options import UpdateOptions
 
 
 class AdministrativeOperations(ABC):
@@ -43,6 +43,7 @@ class AdministrativeOperations(ABC):
             ObjectChangedError: It was replaced meanwhile, as far as the provider can tell.
             UnsupportedError: Nothing of an object can be changed there.
         """
+        check_keywords("update_object()", changes, UpdateOptions.__optional_keys__)
         where, customer_key = obj.container.name, changes.get("customer_key")
         ref = self._ref(obj, customer_key)
         info = await self._backend.head_object(

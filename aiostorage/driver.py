@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
+from aiostorage._keywords import check_keywords
 from aiostorage._transfer import listing
 from aiostorage._transfer.checkpoint import CheckpointFile
 from aiostorage._transfer.copy import copied_options, copy_between, copy_within
@@ -25,7 +26,20 @@ from aiostorage.container import Container
 from aiostorage.errors import InvalidArgumentError, UnsupportedError
 from aiostorage.models import EMPTY, ContainerOptions, ListQuery, ObjectRef, PostPolicy, Prefix, PresignOptions
 from aiostorage.object import Object
-from aiostorage.options import HEADERS, byte_range, read_options, write_options
+from aiostorage.options import (
+    HEADERS,
+    CreateContainerOptions,
+    DownloadOptions,
+    OpenOptions,
+    PostOptions,
+    ReadObjectOptions,
+    TransferOptions,
+    UploadOptions,
+    WriteObjectOptions,
+    byte_range,
+    read_options,
+    write_options,
+)
 from aiostorage.uploads import UploadOperations
 
 if TYPE_CHECKING:
@@ -37,16 +51,6 @@ if TYPE_CHECKING:
     from aiostorage.backend import Backend, OnSent
     from aiostorage.body import Source
     from aiostorage.models import Capabilities, DeleteOutcome, ObjectInfo, PresignedPost, PresignedRequest, WriteOptions
-    from aiostorage.options import (
-        CreateContainerOptions,
-        DownloadOptions,
-        OpenOptions,
-        PostOptions,
-        ReadObjectOptions,
-        TransferOptions,
-        UploadOptions,
-        WriteObjectOptions,
-    )
 
 T = TypeVar("T")
 
@@ -66,6 +70,7 @@ class Driver(AdministrativeOperations, UploadOperations):
     """
 
     def __init__(self, backend: Backend, **options: Unpack[TransferOptions]) -> None:
+        check_keywords(f"{type(self).__name__}()", options, TransferOptions.__optional_keys__)
         self._backend = backend
         self._part_size, self._concurrency = DEFAULT_PART_BYTES, DEFAULT_CONCURRENCY
         self._part_size, self._concurrency = self._transfer(options)
@@ -250,6 +255,7 @@ class Driver(AdministrativeOperations, UploadOperations):
         Raises:
             ObjectNotFoundError: There is none of this name.
         """
+        check_keywords("head_object()", options, ReadObjectOptions.__optional_keys__)
         self._check_own(obj)
         return await self._backend.head_object(
             obj.container.name, obj.name, read_options(options, obj.requested_version_id)
@@ -282,6 +288,7 @@ class Driver(AdministrativeOperations, UploadOperations):
         What the source or the progress callback raises comes out as it is; only if the callback raises
         when it is told of the last byte may the object be stored all the same.
         """
+        check_keywords("upload_object()", options, UploadOptions.__optional_keys__)
         where = self._container(container)
         self._backend.check_name(where.name, name)
         part_size, concurrency = self._transfer(options)
@@ -320,6 +327,7 @@ class Driver(AdministrativeOperations, UploadOperations):
         Raises:
             InvalidNameError: The provider cannot hold an object of this name.
         """
+        check_keywords("open_writer()", options, WriteObjectOptions.__optional_keys__)
         where = self._container(container)
         self._backend.check_name(where.name, name)
         part_size, concurrency = self._transfer(options)
@@ -353,6 +361,7 @@ class Driver(AdministrativeOperations, UploadOperations):
             AlreadyExistsError: The file is there, and ``overwrite`` is False.
             InvalidNameError: The destination is a folder, and the object's name is no file's.
         """
+        check_keywords("download_object()", options, DownloadOptions.__optional_keys__)
         part_size, concurrency = self._transfer(options)
         async with reporting(options.get("progress"), obj.size) as progress:
             return await download(
@@ -376,6 +385,7 @@ class Driver(AdministrativeOperations, UploadOperations):
         Raises:
             InvalidArgumentError: The byte range makes no sense.
         """
+        check_keywords("open_object()", options, OpenOptions.__optional_keys__)
         return ObjectReader(self._source(obj, options), name=obj.name, byte_range=byte_range(options))
 
     async def read_object(self, obj: Object, **options: Unpack[OpenOptions]) -> bytes:
@@ -386,6 +396,7 @@ class Driver(AdministrativeOperations, UploadOperations):
             ChecksumMismatchError: The bytes that came are not those that were stored.
             RangeNotSatisfiableError: The object has no byte in the range.
         """
+        check_keywords("read_object()", options, OpenOptions.__optional_keys__)
         return await read_object(self._source(obj, options), byte_range(options))
 
     async def copy(
@@ -408,6 +419,7 @@ class Driver(AdministrativeOperations, UploadOperations):
         Raises:
             ObjectNotFoundError: There is nothing to copy.
         """
+        check_keywords("copy()", options, WriteObjectOptions.__optional_keys__)
         name = obj.name if name is None else name
         target = container.driver
         target.backend.check_name(container.name, name)
@@ -547,6 +559,7 @@ class Driver(AdministrativeOperations, UploadOperations):
             InvalidArgumentError: Longer than the provider allows.
         """
         self._check_own(obj)
+        check_keywords("presign_post()", policy, PostOptions.__optional_keys__)
         self._require("presign_post", self.capabilities.presign_post, "form for browsers")
         return await self._backend.presign_post(obj.container.name, obj.name, PostPolicy(**policy))
 

@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Unpack
 
+from aiostorage._keywords import check_keywords
 from aiostorage._transfer import listing
 from aiostorage._transfer.delete import abort_uploads
 from aiostorage.models import EMPTY, PresignOptions
 from aiostorage.object import Object
+from aiostorage.options import WriteObjectOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from aiostorage.backend import Backend
     from aiostorage.container import Container
     from aiostorage.models import Capabilities, Part, PresignedRequest, Upload, WriteOptions
-    from aiostorage.options import WriteObjectOptions
 
 
 class UploadOperations(ABC):
@@ -39,6 +40,7 @@ class UploadOperations(ABC):
         Raises:
             InvalidNameError: The provider cannot hold an object of this name.
         """
+        check_keywords("create_upload()", options, WriteObjectOptions.__optional_keys__)
         where = self._container(container)
         self._backend.check_name(where.name, name)
         return await self._backend.create_upload(where.name, name, self._write_options("create_upload", name, options))
@@ -78,6 +80,7 @@ class UploadOperations(ABC):
             parts: As :meth:`list_parts` has them, or as whoever sent them has noted.
             **options: The same as for :meth:`create_upload`; the conditions are looked at now.
         """
+        check_keywords("complete_upload()", options, WriteObjectOptions.__optional_keys__)
         written = self._write_options("complete_upload", upload.key, options)
         ordered = sorted(parts, key=lambda part: part.number)
         info = await self._backend.complete_upload(upload, ordered, written)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Generic, Self, TypedDict, TypeVar, Unpack
 from aiostorage._http.credentials import C, CredentialCache, utc_now
 from aiostorage._http.headers import parse_http_date
 from aiostorage._http.messages import Request, Response, TransportError, Wire
+from aiostorage._http.options import HTTPOptions
 from aiostorage._http.retry import RetryBudget, RetryPolicy, parse_retry_after
 from aiostorage._http.slots import Slots
+from aiostorage._keywords import check_keywords
 from aiostorage.errors import (
     AuthenticationError,
     ClockSkewError,
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
-    from aiostorage._http.options import HTTPOptions
     from aiostorage._http.session import Session, SessionResponse
 
 T = TypeVar("T")
@@ -68,6 +69,9 @@ class HTTPClient(Generic[C]):
         credentials: Where credentials come from; None for anonymous access.
         timing: Clocks and dice, for tests.
         **options: See :class:`HTTPOptions`.
+
+    Raises:
+        TypeError: An option is unknown, also to the provider, which hands over what it does not know.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class HTTPClient(Generic[C]):
         timing: Timing | None = None,
         **options: Unpack[HTTPOptions],
     ) -> None:
+        check_keywords(f"the driver for {provider!r}", options, HTTPOptions.__optional_keys__)
         timing = timing or {}
         self._now = timing.get("now", utc_now)
         self._monotonic = timing.get("monotonic", time.monotonic)
