@@ -48,7 +48,7 @@ def _parts(body: bytes, boundary: bytes) -> list[tuple[dict[str, str], bytes]]:
     pieces = (b"\r\n" + body.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")).split(b"\r\n--" + boundary)
     if len(pieces) < 3 or not pieces[-1].startswith(b"--"):
         raise invalid("Failed to parse batch request: the boundary does not part it.")
-    parts = []
+    parts: list[tuple[dict[str, str], bytes]] = []
     for piece in pieces[1:-1]:
         head, _, content = piece.partition(b"\r\n\r\n")
         parts.append((_headers(head), content))

@@ -234,7 +234,7 @@ class Bucket:
 
 
 def _checked(fields: Mapping[str, JSON]) -> Record:
-    kept = {key: value for key, value in fields.items() if key not in _READ_ONLY and value is not None}
+    kept: Record = {key: value for key, value in fields.items() if key not in _READ_ONLY and value is not None}
     for name in ("versioning", "labels", "retentionPolicy", "encryption", "lifecycle", "iamConfiguration", "website"):
         mapping(kept, name)
     if (storage_class := kept.get("storageClass")) is not None and storage_class not in STORAGE_CLASSES:

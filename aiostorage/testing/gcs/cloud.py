@@ -187,7 +187,7 @@ class Cloud:
         """
         bucket, now = self.bucket(obj.bucket), self.now()
         if whole:
-            new = {key: value for key, value in fields.items() if value not in (None, False, {})}
+            new: Record = {key: value for key, value in fields.items() if value not in (None, False, {})}
             new.setdefault("storageClass", obj.storage_class)
         else:
             new = merged(obj.fields, fields)

@@ -13,6 +13,7 @@ from aiostorage.testing.gcs.errors import checksum_mismatch, invalid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from aiostorage.checksums import Hasher
     from aiostorage.testing.gcs.messages import Source
 
 BLOCK_BYTES = 256 * 1024
@@ -74,7 +75,7 @@ class Intake:
         self._blocks: list[bytes] = []
         self._pending: list[bytes] = []
         self._pending_bytes: int = 0
-        self._md5: hashlib._Hash = hashlib.md5(usedforsecurity=False)
+        self._md5: Hasher = hashlib.md5(usedforsecurity=False)
         self._crc32c: int = 0
         self.kept_bytes: int = 0
 
@@ -159,9 +160,9 @@ def expected_by_headers(headers: Mapping[str, str], *, content_md5: bool = True)
                 pass
             case _:
                 raise invalid(f"Invalid x-goog-hash header: {name}", xml_code="InvalidDigest")
-    for digest, size in ((md5, 16), (value, 4)):
-        if digest is not None and not _is_digest(digest, size):
-            raise invalid(f"Invalid hash value '{digest}'", xml_code="InvalidDigest")
+    for given, size in ((md5, 16), (value, 4)):
+        if given is not None and not _is_digest(given, size):
+            raise invalid(f"Invalid hash value '{given}'", xml_code="InvalidDigest")
     return Expected(md5=md5, crc32c=value)
 
 

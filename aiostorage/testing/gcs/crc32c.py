@@ -8,22 +8,33 @@ and the exclusive or of long integers. A CRC is linear, so the lanes can be join
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _GENERATOR = 0x82F63B78  # bits reversed: x^0 is the highest bit
 _LANE_BYTES = 128
 _VECTOR_BYTES = 16 * 1024  # below this a table, byte by byte, is quicker
 
-try:
-    import google_crc32c
-except ImportError:
-    google_crc32c = None
-
 
 def crc32c(data: bytes, value: int = 0) -> int:
     """The CRC-32C of content, going on from the value of what came before it."""
-    if google_crc32c is not None:
-        return google_crc32c.extend(value, data)
-    return extend(data, value)
+    compiled = _compiled()
+    return extend(data, value) if compiled is None else compiled(value, data)
+
+
+@lru_cache(maxsize=1)
+def _compiled() -> Callable[[int, bytes], int] | None:
+    try:
+        import google_crc32c  # noqa: PLC0415 - where it is installed
+    except ImportError:
+        return None
+    # Without its C part it goes byte by byte, which is slower than what is below.
+    if google_crc32c.implementation != "c":
+        return None
+    # It has no annotations.
+    return cast("Callable[[int, bytes], int]", google_crc32c.extend)  # pyright: ignore[reportUnknownMemberType]
 
 
 def extend(data: bytes, value: int = 0) -> int:
@@ -75,7 +86,7 @@ def _lanes(data: bytes, lanes: int) -> int:
 
 @lru_cache(maxsize=1)
 def _table() -> tuple[int, ...]:
-    table = []
+    table: list[int] = []
     for byte in range(256):
         value = byte
         for _ in range(8):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aiostorage.testing.gcs.messages import JSON
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # not frozen: a traceback is written into it
 class GCSError(Exception):
     """A request that fails.
 

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiostorage.testing.gcs.errors import invalid
@@ -54,9 +54,9 @@ class Page:
         token: Where the next page goes on; None where there is none.
     """
 
-    objects: list[StoredObject] = field(default_factory=list)
-    prefixes: list[str] = field(default_factory=list)
-    last: str = ""
+    objects: list[StoredObject]
+    prefixes: list[str]
+    last: str
     token: str | None = None
 
 
@@ -130,6 +130,8 @@ def _read_token(token: str) -> tuple[str, int]:
         match json.loads(base64.urlsafe_b64decode(token)):
             case [str(name), int(generation)]:
                 return name, generation
+            case _:
+                pass
     except ValueError:
         pass
     raise invalid("Invalid page token.")

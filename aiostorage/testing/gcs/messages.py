@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote
 
 from aiostorage.testing.gcs.errors import invalid
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Record: TypeAlias = dict[str, JSON]
 Source: TypeAlias = AsyncIterator[bytes]
 
@@ -164,7 +164,7 @@ async def read_whole(source: Source) -> bytes:
     Raises:
         GCSError: It is longer than any document.
     """
-    pieces, size = [], 0
+    size, pieces = 0, list[bytes]()
     async for piece in source:
         size += len(piece)
         if size > MAX_DOCUMENT_BYTES:

@@ -100,12 +100,12 @@ class StoredObject:
         Source: https://cloud.google.com/storage/docs/json_api/v1/objects#resource
         """
         path = f"b/{self.bucket}/o/{quote(self.name, safe='')}"
-        hashes = self.content if self.key_sha256 is None else None
+        is_open = self.key_sha256 is None  # hashes of what only the caller can decrypt are not told
         optional: Record = {
-            "md5Hash": hashes and hashes.md5_text,
-            "crc32c": hashes and hashes.crc32c_text,
-            "timeDeleted": self.deleted and format_time(self.deleted),
-            "retentionExpirationTime": self.expiration and format_time(self.expiration),
+            "md5Hash": self.content.md5_text if is_open else None,
+            "crc32c": self.content.crc32c_text if is_open else None,
+            "timeDeleted": format_time(self.deleted) if self.deleted else None,
+            "retentionExpirationTime": format_time(self.expiration) if self.expiration else None,
             "componentCount": self.component_count,
             "kmsKeyName": self.kms_key,
             "customerEncryption": (

@@ -31,6 +31,7 @@ class Session:
         expires: Seconds since the epoch.
         size: How many bytes were announced, if they were.
         result: The object, once it is there.
+        refusal: What every later request hears of an upload that was given up, or failed in the end.
         busy: Which request writes now; a later one takes over.
     """
 
@@ -40,7 +41,7 @@ class Session:
     expires: float
     size: int | None
     result: StoredObject | None = None
-    is_cancelled: bool = False
+    refusal: GCSError | None = None
     busy: int = 0
 
 
@@ -77,13 +78,13 @@ async def answer(
     session = cloud.sessions.get(upload_id)
     if session is None:
         raise not_found("Upload session not found.", xml_code="NoSuchUpload")
-    if session.is_cancelled:
-        raise GCSError(499, "clientClosedRequest", "ClientClosedRequest", "The upload was cancelled.")
     if session.expires < cloud.clock():
-        raise GCSError(410, "gone", "Gone", "The upload session has expired.")
+        _give_up(session, _gone("The upload session has expired."))
+    if session.refusal is not None:
+        raise session.refusal
     if call.method == "DELETE":
-        session.is_cancelled = session.result is None
-        session.intake = Intake()
+        if session.result is None:
+            _give_up(session, GCSError(499, "clientClosedRequest", "ClientClosedRequest", "The upload was cancelled."))
         return Answer(status=499)
     if call.method not in {"PUT", "POST"}:
         raise not_found()
@@ -113,41 +114,48 @@ async def _continue(cloud: Cloud, session: Session, call: Call, source: Source) 
     if stop is not None and session.size is not None and stop > session.size:
         raise invalid("Invalid request.  The range goes beyond the end of the upload.")
     session.busy += 1
-    await _take_in(cloud, session, source, wanted)
-    whole = session.size == session.intake.size if session.size is not None else wanted.length is None
-    if whole:
+    came = await _take_in(cloud, session, source, wanted)
+    if wanted.length is None:
+        if session.size not in {None, came}:
+            raise invalid(
+                f"Invalid request.  There were {came} byte(s) in the body, but {session.size} were announced."
+            )
+        session.size = came
+    if session.size == session.intake.size:
         _finish(cloud, session, call)
     session.intake.drop_pending()
     return _so_far(session)
 
 
-async def _take_in(cloud: Cloud, session: Session, source: Source, wanted: _Range) -> None:
-    """What is new of the body; when the connection breaks, the whole blocks of it stay."""
+async def _take_in(cloud: Cloud, session: Session, source: Source, wanted: _Range) -> int:
+    """Keep what is new of the body; when the connection breaks, the whole blocks of it stay.
+
+    Returns:
+        How many bytes the body had.
+    """
     turn, intake = session.busy, session.intake
     assert wanted.first is not None
     intake.drop_pending()
     skip = intake.kept_bytes - wanted.first  # bytes that are here already are passed over
     room, came = cloud.settings.resumable_bytes_per_request, 0
     limit = None if room is None else intake.kept_bytes + room // BLOCK_BYTES * BLOCK_BYTES
-    try:
-        async for piece in source:
-            if session.busy != turn or session.intake is not intake:
-                raise GCSError(503, "backendError", "ServiceUnavailable", "Another request writes to this upload.")
-            came += len(piece)
-            if wanted.length is not None and came > wanted.length:
-                raise invalid("Invalid request.  The body is longer than the range.")
-            new = piece[skip:] if skip else piece
-            skip = max(0, skip - len(piece))
-            if limit is not None:
-                new = new[: max(0, limit - intake.size)]
-            if new:
-                intake.feed(new)
-        if wanted.length is not None and came != wanted.length:
-            raise invalid(f"Invalid request.  There were {came} byte(s) in the body, not {wanted.length}.")
-    except BaseException:
-        if session.busy == turn:
-            intake.drop_pending()
-        raise
+    async for piece in source:
+        if session.refusal is not None:
+            raise session.refusal
+        if session.busy != turn or session.intake is not intake:
+            raise GCSError(503, "backendError", "ServiceUnavailable", "Another request writes to this upload.")
+        came += len(piece)
+        if wanted.length is not None and came > wanted.length:
+            raise invalid("Invalid request.  The body is longer than the range.")
+        new = piece[skip:] if skip else piece
+        skip = max(0, skip - len(piece))
+        if limit is not None:
+            new = new[: max(0, limit - intake.size)]
+        if new:
+            intake.feed(new)
+    if wanted.length is not None and came != wanted.length:
+        raise invalid(f"Invalid request.  There were {came} byte(s) in the body, not {wanted.length}.")
+    return came
 
 
 def _finish(cloud: Cloud, session: Session, call: Call) -> None:
@@ -157,11 +165,19 @@ def _finish(cloud: Cloud, session: Session, call: Call) -> None:
         # Of the last request the header tells of the whole object; Content-MD5 tells of its body alone.
         expected_by_headers(call.headers, content_md5=False).check(content)
         session.result = cloud.publish(session.draft, content)
-    except GCSError:
-        session.is_cancelled = True
-        session.intake = Intake()
+    except GCSError as error:
+        _give_up(session, _gone(f"The upload has failed: {error.message}"))
         raise
     session.intake = Intake()
+
+
+def _give_up(session: Session, refusal: GCSError) -> None:
+    session.refusal = session.refusal or refusal
+    session.intake = Intake()
+
+
+def _gone(message: str) -> GCSError:
+    return GCSError(410, "gone", "Gone", message)
 
 
 def _so_far(session: Session) -> Answer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from aiostorage._http.xml import MalformedXMLError, element, parse
@@ -50,7 +51,7 @@ class MultipartUpload:
     upload_id: str
     draft: Draft
     initiated: datetime
-    parts: dict[int, Part] = field(default_factory=dict)
+    parts: dict[int, Part] = field(default_factory=dict[int, Part])
 
 
 def initiate(cloud: Cloud, draft: Draft) -> Answer:
@@ -122,9 +123,9 @@ def _complete(cloud: Cloud, upload: MultipartUpload, body: bytes) -> tuple[Answe
     if document.root != "CompleteMultipartUpload" or not chosen:
         raise invalid("The XML you provided was not well-formed or did not validate.", xml_code="MalformedXML")
     numbers = [int(text) if (text := record.get("PartNumber", "")).isdecimal() else 0 for record in chosen]
-    if any(later <= earlier for earlier, later in zip(numbers, numbers[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(numbers)):
         raise invalid("The list of parts was not in ascending order.", xml_code="InvalidPartOrder")
-    parts = []
+    parts: list[Part] = []
     for number, record in zip(numbers, chosen, strict=True):
         part = upload.parts.get(number)
         if part is None or record.get("ETag", "").strip('"') != part.etag:
@@ -193,10 +194,14 @@ def list_uploads(cloud: Cloud, call: Call, bucket: str) -> Answer:
     )
     after = (key_marker, id_marker)
     found = [item for item in found if (item > after if id_marker else item[0] > key_marker or not key_marker)]
-    prefixes = sorted({
-        name[: end + len(delimiter)] for name, _ in found if delimiter and (end := name.find(delimiter, len(prefix))) >= 0
-    })  # fmt: skip
-    alone = [item for item in found if not (delimiter and delimiter in item[0][len(prefix) :])]
+    prefixes: set[str] = set()
+    alone: list[tuple[str, str]] = []
+    for name, upload_id in found:
+        end = name.find(delimiter, len(prefix)) if delimiter else -1
+        if end >= 0:
+            prefixes.add(name[: end + len(delimiter)])
+        else:
+            alone.append((name, upload_id))
     page = alone[:limit]
     return _document(
         "ListMultipartUploadsResult",
@@ -210,7 +215,7 @@ def list_uploads(cloud: Cloud, call: Call, bucket: str) -> Answer:
         element("MaxUploads", str(limit)),
         element("IsTruncated", str(len(alone) > limit).lower()),
         *(_upload(cloud.uploads[upload_id]) for _, upload_id in page),
-        *(f"<CommonPrefixes>{element('Prefix', item)}</CommonPrefixes>" for item in prefixes),
+        *(f"<CommonPrefixes>{element('Prefix', item)}</CommonPrefixes>" for item in sorted(prefixes)),
     )
 
 
