@@ -15,8 +15,10 @@ A driver is made once, for the lifetime of a service. It has containers, they ha
 operation can be called on the driver and on the thing itself.
 """
 
+from aiostorage._http.events import AttemptFailed, Event, RequestEnded, RequestStarted
+from aiostorage._http.hedging import HedgePolicy
 from aiostorage._http.options import HTTPOptions
-from aiostorage._http.retry import RetryPolicy
+from aiostorage._http.retry import RetryPolicy, retrying
 from aiostorage._transfer.checkpoint import CheckpointFile, CheckpointStore
 from aiostorage._transfer.paths import safe_join
 from aiostorage._transfer.reader import ObjectReader
@@ -100,6 +102,7 @@ __all__ = [
     "CDN",
     "Administration",
     "AlreadyExistsError",
+    "AttemptFailed",
     "AuthenticationError",
     "Backend",
     "Buffer",
@@ -120,7 +123,9 @@ __all__ = [
     "DeleteOutcome",
     "DownloadOptions",
     "Driver",
+    "Event",
     "HTTPOptions",
+    "HedgePolicy",
     "InvalidArgumentError",
     "InvalidNameError",
     "KMSKey",
@@ -155,6 +160,8 @@ __all__ = [
     "RateLimitedError",
     "ReadObjectOptions",
     "ReadOptions",
+    "RequestEnded",
+    "RequestStarted",
     "Retention",
     "RetryPolicy",
     "S3Driver",
@@ -174,5 +181,6 @@ __all__ = [
     "WriteOptions",
     "WrongLoopError",
     "connect",
+    "retrying",
     "safe_join",
 ]

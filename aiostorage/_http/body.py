@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from aiostorage._http.client import ResponseStream
+    from aiostorage._http.call import ResponseStream
     from aiostorage.models import ByteRange, ObjectInfo
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")

@@ -7,27 +7,36 @@ and in every attempt, so that a request that waited is never too old.
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import random
+import sys
 import time
+import warnings
 from datetime import timedelta
-from typing import TYPE_CHECKING, Generic, Self, TypedDict, TypeVar, Unpack
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar, Unpack
 
+from aiostorage._http.call import Call, ResponseStream, storage_error
 from aiostorage._http.credentials import C, CredentialCache, utc_now
+from aiostorage._http.events import AttemptFailed, RequestEnded, RequestStarted
 from aiostorage._http.headers import parse_http_date
+from aiostorage._http.hedging import Hedging, hedged
 from aiostorage._http.messages import Request, Response, TransportError, Wire
 from aiostorage._http.options import HTTPOptions
-from aiostorage._http.retry import RetryBudget, RetryPolicy, parse_retry_after
+from aiostorage._http.pace import Pace
+from aiostorage._http.retry import RetryBudget, RetryPolicy, chosen_policy, parse_retry_after
 from aiostorage._http.slots import Slots
 from aiostorage._keywords import check_keywords
 from aiostorage.errors import (
     AuthenticationError,
     ClockSkewError,
     ClosedError,
+    InvalidArgumentError,
     PreconditionFailedError,
     RateLimitedError,
-    StorageConnectionError,
+    ServiceUnavailableError,
     StorageError,
-    StorageTimeoutError,
     UnexpectedResponseError,
     WrongLoopError,
 )
@@ -36,9 +45,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
-    from aiostorage._http.session import Session, SessionResponse
+    from aiostorage._http.events import Event
+    from aiostorage._http.hedging import Attempt
+    from aiostorage._http.messages import Answer, Transport
+    from aiostorage._http.session import Session
+    from aiostorage._http.slots import Gate
 
 T = TypeVar("T")
+
+log: logging.Logger = logging.getLogger("aiostorage")
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """The longest document read whole: far above any page of a listing, far below a memory's size."""
@@ -68,11 +83,15 @@ class HTTPClient(Generic[C]):
             is read whole, and of streamed ones those with a status of 300 and above.
         credentials: Where credentials come from; None for anonymous access.
         timing: Clocks and dice, for tests.
+        transport: What takes the requests away, for tests; aiohttp where it is not given.
         **options: See :class:`HTTPOptions`.
 
     Raises:
         TypeError: An option is unknown, also to the provider, which hands over what it does not know.
     """
+
+    _transport: Transport | None = None
+    _is_closed = False
 
     def __init__(
         self,
@@ -82,6 +101,7 @@ class HTTPClient(Generic[C]):
         read_error: Callable[[Request, Response], StorageError | None],
         credentials: CredentialCache[C] | None,
         timing: Timing | None = None,
+        transport: Transport | None = None,
         **options: Unpack[HTTPOptions],
     ) -> None:
         check_keywords(f"the driver for {provider!r}", options, HTTPOptions.__optional_keys__)
@@ -96,12 +116,18 @@ class HTTPClient(Generic[C]):
         self._credentials = credentials
         self._retry = options.get("retry", RetryPolicy())
         self._slots = Slots(options.get("max_connections", 128), options.get("pool_timeout_s", 60.0))
+        self._request_pace = self._pace(options.get("max_requests_per_s"))
+        self._byte_pace = self._pace(options.get("max_bytes_per_s"))
+        hedge = options.get("hedge")
+        self._hedging = None if hedge is None else Hedging(hedge)
+        self._on_event = options.get("on_event")
         self._options = options
-        self._session: Session | None = None
+        self._transport = transport
+        self._made_at = _caller()
+        self._pid = os.getpid()
         self._budget = RetryBudget()
         self._clock_offset = timedelta(0)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_closed = False
 
     async def send(self, request: Request) -> Response:
         """The answer to a request, read to its end and known to be a success.
@@ -109,7 +135,14 @@ class HTTPClient(Generic[C]):
         Raises:
             StorageError: What the last attempt ended in.
         """
-        return await self._attempts(request, self._exchange)
+        call = self._begin(request)
+        try:
+            response = await self._attempts(request, call, self._exchange)
+        except BaseException as error:
+            self._end(call, error)
+            raise
+        self._end(call)
+        return response
 
     async def stream(self, request: Request) -> ResponseStream:
         """The answer to a request, its body still to come. Whoever gets it closes it.
@@ -117,7 +150,12 @@ class HTTPClient(Generic[C]):
         Raises:
             StorageError: What the last attempt ended in.
         """
-        return await self._attempts(request, self._open)
+        call = self._begin(request)
+        try:
+            return await self._attempts(request, call, self._open)
+        except BaseException as error:
+            self._end(call, error)
+            raise
 
     def now(self) -> datetime:
         """The time by the service's clock, as far as it has made itself known."""
@@ -126,12 +164,24 @@ class HTTPClient(Generic[C]):
     async def aclose(self) -> None:
         """Close all connections. Open response bodies break; later calls are refused."""
         self._is_closed = True
-        if self._session is not None:
-            await self._session.aclose()
+        if self._transport is not None:
+            await self._transport.aclose()
 
-    async def _attempts(self, request: Request, attempt: Callable[[Request, _Call], Awaitable[T]]) -> T:
-        started = self._monotonic()
-        call = _Call()
+    def __del__(self) -> None:
+        """Say that nobody closed it."""
+        if self._transport is not None and not self._is_closed:
+            warnings.warn(
+                f"a driver for {self._provider!r}, made at {self._made_at}, was not closed",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+    async def _attempts(self, request: Request, call: Call, attempt: Attempt[T]) -> T:
+        policy = chosen_policy() or self._retry
+        gate = self._slots.gate(request.endpoint)
+        if self._hedging is not None and request.method in {"GET", "HEAD"}:
+            attempt = partial(hedged, attempt, hedging=self._hedging, monotonic=self._monotonic)
         while True:
             self._check_usable(request)
             call.attempts += 1
@@ -141,79 +191,156 @@ class HTTPClient(Generic[C]):
             except StorageError as error:
                 call.take_back()
                 self._describe(error, request, call)
+                if _is_throttling(error):
+                    gate.throttled(self._monotonic())
                 if call.try_again_at_once:
                     call.try_again_at_once = False
                     continue
-                wait_s = self._retry.wait_s(
-                    error, attempt=call.attempts, elapsed_s=self._monotonic() - started, chance=self._chance()
+                wait_s = policy.wait_s(
+                    error, attempt=call.attempts, elapsed_s=self._monotonic() - call.started, chance=self._chance()
                 )
                 if wait_s is None or not _may_repeat(request, error, call) or not self._budget.take():
                     raise
+                self._tell_of_retry(request, call, error, wait_s)
             else:
                 self._budget.give_back()
+                gate.succeeded()
                 return result
             await self._sleep(wait_s)
 
-    async def _exchange(self, request: Request, call: _Call) -> Response:
-        await self._slots.acquire(request.operation)
+    async def _exchange(self, request: Request, call: Call) -> Response:
+        gate = await self._enter(request)
         try:
             answer, credential = await self._ask(request, call)
             try:
                 body = await answer.read_at_most(MAX_ANSWER_BYTES)
             except TransportError as error:
-                raise _storage_error(error) from None
+                raise storage_error(error) from None
             finally:
                 answer.close()
         finally:
-            self._slots.release(request.operation)
+            self._slots.release(gate, request.operation)
+        call.received = len(body)
         response = Response(status=answer.status, headers=answer.headers(), body=body)
         self._raise_error_in(request, response, credential, call)
         return response
 
-    async def _open(self, request: Request, call: _Call) -> ResponseStream:
-        await self._slots.acquire(request.operation)
+    async def _open(self, request: Request, call: Call) -> ResponseStream:
+        gate = await self._enter(request)
         handed_over = False
         try:
             answer, credential = await self._ask(request, call)
             try:
                 if answer.status < 300:
+
+                    def on_close(received: int, error: BaseException | None) -> None:
+                        self._slots.release(gate, request.operation)
+                        call.received = received
+                        self._end(call, error)
+
                     handed_over = True
-                    return ResponseStream(answer, lambda: self._slots.release(request.operation))
+                    loop = asyncio.get_running_loop()
+                    return ResponseStream(answer, request, on_close, pace=self._byte_pace, loop=loop)
                 body = await answer.read_at_most(MAX_ERROR_BYTES)
             except TransportError as error:
-                raise _storage_error(error) from None
+                raise storage_error(error) from None
             finally:
                 if not handed_over:
                     answer.close()
         finally:
             if not handed_over:
-                self._slots.release(request.operation)
+                self._slots.release(gate, request.operation)
         response = Response(status=answer.status, headers=answer.headers(), body=body)
         self._raise_error_in(request, response, credential, call)
         raise UnexpectedResponseError(f"an answer of status {answer.status} was not expected", status=answer.status)
 
-    async def _ask(self, request: Request, call: _Call) -> tuple[SessionResponse, C | None]:
+    async def _enter(self, request: Request) -> Gate:
+        if self._request_pace is not None:
+            await self._request_pace.take()
+        gate = self._slots.gate(request.endpoint)
+        await self._slots.acquire(gate, request.operation)
+        return gate
+
+    async def _ask(self, request: Request, call: Call) -> tuple[Answer, C | None]:
         credential = None if self._credentials is None else await self._credentials.get()
-        if self._session is None:
+        if self._transport is None:
             # aiohttp takes a tenth of a second to import: not on the event loop's thread.
-            made = await asyncio.to_thread(_make_session, self._options)
-            self._session = self._session or made
+            made = await asyncio.to_thread(_make_session, self._options, self._byte_pace)
+            self._transport = self._transport or made
         self._check_usable(request)  # it may have been closed while this waited
         call.clock_offset = self._clock_offset
         wire = self._sign(request, credential, self.now())
         on_sent = call.counting(request.on_sent)
         call.may_have_arrived = True
+        call.sent = len(request.body)
         try:
-            answer = await self._session.request(request.method, wire.url, wire.headers, request.body, on_sent)
+            answer = await self._transport.request(request.method, wire.url, wire.headers, request.body, on_sent)
         except TransportError as error:
             call.may_have_arrived = error.may_have_arrived
-            raise _storage_error(error) from None
+            raise storage_error(error) from None
         except BaseException:
             call.take_back()
             raise
+        call.status = answer.status
         return answer, credential
 
-    def _raise_error_in(self, request: Request, response: Response, credential: C | None, call: _Call) -> None:
+    def _begin(self, request: Request) -> Call:
+        call = Call(self._monotonic())
+        if self._on_event is not None:
+            self._tell(
+                RequestStarted(
+                    call=call.number,
+                    provider=self._provider,
+                    operation=request.operation,
+                    container=request.container,
+                    key=request.key,
+                    method=request.method,
+                    host=request.endpoint.partition("://")[2],
+                )
+            )
+        return call
+
+    def _end(self, call: Call, error: BaseException | None = None) -> None:
+        if self._on_event is not None and not call.is_silent:
+            self._tell(
+                RequestEnded(
+                    call=call.number,
+                    attempts=call.attempts,
+                    status=call.status,
+                    duration_s=self._monotonic() - call.started,
+                    sent_bytes=call.sent,
+                    received_bytes=call.received,
+                    error=error,
+                )
+            )
+
+    def _tell_of_retry(self, request: Request, call: Call, error: StorageError, wait_s: float) -> None:
+        log.info(
+            "%s failed with %s in attempt %d; again in %.2f s",
+            request.operation,
+            type(error).__name__,
+            call.attempts,
+            wait_s,
+            extra={
+                "storage_provider": self._provider,
+                "storage_container": request.container,
+                "storage_status": error.status,
+                "storage_code": error.code,
+                "storage_request_id": error.request_id,
+            },
+        )
+        if self._on_event is not None:
+            self._tell(AttemptFailed(call=call.number, attempt=call.attempts, error=error, wait_s=wait_s))
+
+    def _tell(self, event: Event) -> None:
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(event)
+        except Exception:
+            log.exception("the callback for events failed")
+
+    def _raise_error_in(self, request: Request, response: Response, credential: C | None, call: Call) -> None:
         error = self._read_error(request, response)
         if error is None:
             return
@@ -229,7 +356,7 @@ class HTTPClient(Generic[C]):
             call.has_new_credential = True
         raise error
 
-    def _learn_the_time(self, headers: Mapping[str, str], call: _Call) -> bool:
+    def _learn_the_time(self, headers: Mapping[str, str], call: Call) -> bool:
         """Adopt the service's clock for all requests; False where it is the one that the request went by."""
         theirs = parse_http_date(headers.get("date"))
         if theirs is None:
@@ -238,21 +365,29 @@ class HTTPClient(Generic[C]):
         self._clock_offset = offset
         return abs((offset - call.clock_offset).total_seconds()) > _SKEW_WORTH_LEARNING_S
 
+    def _pace(self, rate: float | None) -> Pace | None:
+        if rate is None:
+            return None
+        if rate <= 0:
+            raise InvalidArgumentError("a rate is more than nothing", provider=self._provider)
+        return Pace(rate, self._monotonic, self._sleep)
+
     def _check_usable(self, request: Request) -> None:
         loop = asyncio.get_running_loop()
         if self._loop is None:
-            self._loop = loop
-        if self._is_closed or self._loop is not loop:
-            kind, why = (
-                (ClosedError, "the driver is closed")
-                if self._is_closed
-                else (WrongLoopError, "the driver belongs to another event loop; make one for each loop")
-            )
+            self._loop, self._pid = loop, os.getpid()
+        if self._is_closed or self._loop is not loop or self._pid != os.getpid():
+            kind: type[StorageError] = WrongLoopError
+            why = "the driver belongs to another event loop; make one for each loop"
+            if self._is_closed:
+                kind, why = ClosedError, "the driver is closed"
+            elif self._pid != os.getpid():
+                why = "the driver belongs to the process that this one was forked from; make one for each process"
             raise kind(
                 why, provider=self._provider, operation=request.operation, container=request.container, key=request.key
             )
 
-    def _describe(self, error: StorageError, request: Request, call: _Call) -> None:
+    def _describe(self, error: StorageError, request: Request, call: Call) -> None:
         error.attempts = call.attempts
         error.provider = error.provider or self._provider
         error.operation = error.operation or request.operation
@@ -260,90 +395,7 @@ class HTTPClient(Generic[C]):
         error.key = error.key or request.key
 
 
-class ResponseStream:
-    """The head of an answer, and its body as it arrives."""
-
-    def __init__(self, answer: SessionResponse, on_close: Callable[[], None]) -> None:
-        self.status = answer.status
-        self.headers: Mapping[str, str] = answer.headers()
-        self._answer = answer
-        self._on_close: Callable[[], None] | None = on_close
-
-    def __aiter__(self) -> Self:
-        """Chunks as they arrive.
-
-        Raises:
-            StorageConnectionError: The body broke off before its end.
-            StorageTimeoutError: Nothing came for too long.
-        """
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            chunk = await self._answer.read_chunk()
-        except TransportError as error:
-            raise _storage_error(error) from None
-        if not chunk:
-            raise StopAsyncIteration
-        return chunk
-
-    async def read(self) -> bytes:
-        """All that is left; raises as iteration does."""
-        try:
-            return await self._answer.read()
-        except TransportError as error:
-            raise _storage_error(error) from None
-
-    async def aclose(self) -> None:
-        """Give the connection up. One whose body was not read to its end is closed, not drained."""
-        self._answer.close()
-        if self._on_close is not None:
-            self._on_close()
-            self._on_close = None
-
-
-class _Call:
-    """What the attempts of one call share."""
-
-    __slots__ = (
-        "_on_sent",
-        "_sent",
-        "attempts",
-        "clock_offset",
-        "has_new_credential",
-        "knows_the_time",
-        "may_have_arrived",
-        "try_again_at_once",
-    )
-
-    def __init__(self) -> None:
-        self.attempts = 0
-        self.clock_offset = timedelta(0)
-        self.may_have_arrived = False
-        self.has_new_credential = False
-        self.knows_the_time = False
-        self.try_again_at_once = False
-        self._sent = 0
-        self._on_sent: Callable[[int], None] | None = None
-
-    def counting(self, on_sent: Callable[[int], None] | None) -> Callable[[int], None] | None:
-        """``on_sent``, with a count kept of what this attempt has reported."""
-        self._sent, self._on_sent = 0, on_sent
-        return None if on_sent is None else self._count
-
-    def take_back(self) -> None:
-        """Report the bytes of a failed attempt as not sent."""
-        if self._sent and self._on_sent is not None:
-            self._on_sent(-self._sent)
-        self._sent = 0
-
-    def _count(self, sent: int) -> None:
-        self._sent += sent
-        if self._on_sent is not None:
-            self._on_sent(sent)
-
-
-def _make_session(options: HTTPOptions) -> Session:
+def _make_session(options: HTTPOptions, pace: Pace | None) -> Session:
     from aiostorage._http.session import Session  # noqa: PLC0415 - see where this is called
 
     return Session(
@@ -353,10 +405,24 @@ def _make_session(options: HTTPOptions) -> Session:
         proxy=options.get("proxy"),
         ca_bundle=options.get("ca_bundle"),
         client_certificate=options.get("client_certificate"),
+        pace=pace,
     )
 
 
-def _may_repeat(request: Request, error: StorageError, call: _Call) -> bool:
+def _caller() -> str:
+    """The line outside of this package that is running."""
+    frame = sys._getframe()
+    inside = ("aiostorage.", "typing")  # the latter calls the constructors of generic classes
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(inside):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _is_throttling(error: StorageError) -> bool:
+    return isinstance(error, RateLimitedError) or (isinstance(error, ServiceUnavailableError) and error.status == 503)
+
+
+def _may_repeat(request: Request, error: StorageError, call: Call) -> bool:
     """A write that may have taken effect is not repeated, unless repeating it does no harm.
 
     An answer that refuses the request for its rate, or for another write at the same time, says that
@@ -367,15 +433,3 @@ def _may_repeat(request: Request, error: StorageError, call: _Call) -> bool:
         or not call.may_have_arrived
         or isinstance(error, RateLimitedError | PreconditionFailedError)
     )
-
-
-def _storage_error(error: TransportError) -> StorageError:
-    match error.kind:
-        case "timeout":
-            return StorageTimeoutError(error.message, retryable=True)
-        case "connection":
-            return StorageConnectionError(error.message, retryable=True)
-        case "certificate":
-            return StorageConnectionError(error.message)
-        case "protocol":
-            return UnexpectedResponseError(error.message)

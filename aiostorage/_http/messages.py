@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from aiostorage.models import EMPTY
 
@@ -40,6 +40,12 @@ class Request:
     is_repeatable: bool = True
     on_sent: Callable[[int], None] | None = None
 
+    @property
+    def endpoint(self) -> str:
+        """Scheme and host of the URL."""
+        end = self.url.find("/", 8)
+        return self.url if end < 0 else self.url[:end]
+
 
 class Wire(NamedTuple):
     """What goes over the wire: the URL and all headers of a request, signed. Both are secrets."""
@@ -55,6 +61,50 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Answer(Protocol):
+    """The head of an answer whose body has not been read."""
+
+    status: int
+
+    def headers(self) -> dict[str, str]:
+        """Lower-case names; repeated ones are joined with ``, ``."""
+        ...
+
+    async def read_chunk(self) -> bytes:
+        """What has arrived of the body, at least a byte; empty at its end."""
+        ...
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        ...
+
+    async def read_at_most(self, limit: int) -> bytes:
+        """The whole body of an answer that ought to be small."""
+        ...
+
+    def close(self) -> None:
+        """Drop the connection, unless the body was read to its end."""
+        ...
+
+
+class Transport(Protocol):
+    """What takes requests to a service: a pool of connections, or a network that a test has made up."""
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: Buffer, on_sent: Callable[[int], None] | None
+    ) -> Answer:
+        """Send a request and return when the head of the answer is there.
+
+        Raises:
+            TransportError: There was no answer.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections. Twice is fine."""
+        ...
 
 
 class TransportError(Exception):

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     import aiohttp
 
+    from aiostorage._http.events import Event
+    from aiostorage._http.hedging import HedgePolicy
     from aiostorage._http.retry import RetryPolicy
 
 
@@ -27,7 +30,15 @@ class HTTPOptions(TypedDict, total=False):
     max_connections: int
     """Requests under way at once, open response bodies included (128)."""
     retry: RetryPolicy
-    """When to send a request again; ``RetryPolicy(max_attempts=1)`` for never."""
+    """When to send a request again; ``RetryPolicy(max_attempts=1)`` for never. See also ``retrying``."""
+    max_requests_per_s: float | None
+    """Requests to begin in a second, attempts included; None for as many as can be."""
+    max_bytes_per_s: float | None
+    """Bytes of bodies to move in a second, both directions together; None for as many as can be."""
+    hedge: HedgePolicy | None
+    """Ask for slow reads a second time; None (the default) for never."""
+    on_event: Callable[[Event], None] | None
+    """Called, on the event loop's thread, when a request begins, fails for the moment, and ends. It must not block."""
     proxy: str | None
     """URL of an HTTP proxy. Without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY count; ``""`` for none."""
     ca_bundle: str | os.PathLike[str] | None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiostorage._http.headers import parse_http_date
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from datetime import datetime
 
     from aiostorage.errors import StorageError
@@ -56,6 +59,27 @@ class RetryPolicy:
         if self.deadline_s is not None and elapsed_s + wait_s > self.deadline_s:
             return None
         return wait_s
+
+
+_chosen: ContextVar[RetryPolicy | None] = ContextVar("aiostorage_retry", default=None)
+
+
+@contextmanager
+def retrying(policy: RetryPolicy) -> Generator[None]:
+    """Have all calls in the block, of any driver, follow another policy than the driver's own.
+
+    The block may hold ``await``: other tasks are not touched, but for those that the block starts.
+    """
+    token = _chosen.set(policy)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def chosen_policy() -> RetryPolicy | None:
+    """The policy of the block that this runs in, if it is in one."""
+    return _chosen.get()
 
 
 class RetryBudget:

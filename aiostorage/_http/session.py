@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from aiohttp.abc import AbstractStreamWriter
 
+    from aiostorage._http.pace import Pace
     from aiostorage.models import Buffer
 
 _SLICE_BYTES = 256 * 1024
@@ -51,7 +52,9 @@ class Session:
         proxy: str | None,
         ca_bundle: str | os.PathLike[str] | None,
         client_certificate: tuple[str | os.PathLike[str], str | os.PathLike[str] | None] | None,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace
         self._given = session
         self._session: aiohttp.ClientSession | None = None
         self._is_closed = False
@@ -75,8 +78,8 @@ class Session:
         if session.closed:  # a session that was handed in, and closed by its owner
             raise ClosedError("the session that the driver was given is closed")
         data: Buffer | _Slices | None = None
-        if len(body) > _SLICE_BYTES or (body and (on_sent or isinstance(body, memoryview))):
-            data = _Slices(body, on_sent, self._idle_timeout_s)
+        if len(body) > _SLICE_BYTES or (body and (on_sent or self._pace or isinstance(body, memoryview))):
+            data = _Slices(body, on_sent, self._idle_timeout_s, self._pace)
         elif body or method in {"PUT", "POST"}:
             data = body
         try:
@@ -209,13 +212,20 @@ class _Slices(payload.Payload):
     _value: Buffer
     _autoclose = True
 
-    def __init__(self, body: Buffer, on_sent: Callable[[int], None] | None, idle_timeout_s: float | None) -> None:
+    def __init__(
+        self,
+        body: Buffer,
+        on_sent: Callable[[int], None] | None,
+        idle_timeout_s: float | None,
+        pace: Pace | None,
+    ) -> None:
         super().__init__(body, content_type="application/octet-stream")
         self._size = len(body)
         self._transport: asyncio.Transport | None = None
         self.is_sent = False
         self._on_sent = on_sent
         self._idle_timeout_s = idle_timeout_s
+        self._pace = pace
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return bytes(self._value).decode(encoding, errors)
@@ -229,6 +239,8 @@ class _Slices(payload.Payload):
         view = memoryview(self._value)
         for start in range(0, len(view), _SLICE_BYTES):
             piece = view[start : start + _SLICE_BYTES]
+            if self._pace is not None:
+                await self._pace.take(len(piece))
             async with asyncio.timeout(self._idle_timeout_s):
                 await writer.write(piece)
             if self._on_sent is not None:

@@ -367,6 +367,7 @@ def test_another_event_loop_is_refused() -> None:
 
     harness = asyncio.run(first())
     asyncio.run(second(harness))
+    harness.client._is_closed = True  # pyright: ignore[reportPrivateUsage]
 
 
 class Telling(Harness):
