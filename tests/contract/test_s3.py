@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from aiostorage import S3Driver
+from aiostorage.providers.s3.profiles import AWS
 from aiostorage.testing import Deviation, DriverContract
 from tests.contract.s3_witness import S3Witness
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
     from aiostorage.providers.s3.profiles import Vendor, VendorName
     from tests.servers.base import S3Server
+    from tests.servers.ceph import CephServer
+    from tests.servers.moto import MotoServer
     from tests.servers.rclone import RcloneServer
     from tests.servers.swift import SwiftServer
 
@@ -25,9 +30,13 @@ class S3Contract(DriverContract):
     vendor: ClassVar[VendorName | Vendor]
 
     @pytest.fixture
-    async def driver(self, service: S3Server) -> AsyncIterator[S3Driver]:
+    def endpoint(self, service: S3Server) -> str:
+        return service.endpoint
+
+    @pytest.fixture
+    async def driver(self, service: S3Server, endpoint: str) -> AsyncIterator[S3Driver]:
         driver = S3Driver(
-            endpoint=service.endpoint,
+            endpoint=endpoint,
             region=service.region,
             vendor=self.vendor,
             access_key_id=service.access_key,
@@ -44,6 +53,7 @@ class S3Contract(DriverContract):
 class TestSwift(S3Contract):
     server = vendor = "swift"
     refused_keys: ClassVar = {r"\0": "the server refuses such paths"}
+    deviations: ClassVar = {Deviation.UNTOLD_VERSIONS: "the answer to CompleteMultipartUpload does not"}
 
     @pytest.fixture
     def service(self, swift_server: SwiftServer) -> SwiftServer:
@@ -68,3 +78,46 @@ class TestRclone(S3Contract):
     @pytest.fixture
     def service(self, rclone_server: RcloneServer) -> RcloneServer:
         return rclone_server
+
+
+class TestCeph(S3Contract):
+    server = vendor = "ceph"
+    refused_keys: ClassVar = {r"\0": "the server refuses such paths"}
+    deviations: ClassVar = {
+        Deviation.UNCONDITIONAL_PARTS: "conditions on CompleteMultipartUpload are ignored",
+        Deviation.UNTOLD_VERSIONS: "the answer to CopyObject does not",
+    }
+
+    @pytest.fixture
+    def service(self, ceph_server: CephServer) -> CephServer:
+        return ceph_server
+
+
+class TestMoto(S3Contract):
+    """moto says yes to nearly everything, so this proves what is asked of Amazon, and nothing of what is refused."""
+
+    server = "moto"
+    vendor: ClassVar = dataclasses.replace(
+        AWS,
+        name="moto",
+        forbidden_key=re.compile(r"\n|\A/"),
+        conditional_complete=False,
+    )
+    refused_keys: ClassVar = {
+        r"\n": "the server does not find its way to such paths",
+        r"\A/": "the server drops the slash where the container is in the host name",
+    }
+    deviations: ClassVar = {
+        Deviation.UNCONDITIONAL_PARTS: "If-Match on CompleteMultipartUpload is ignored",
+        Deviation.UNCHECKED_LINKS: "no signature is checked",
+        Deviation.MARKERS_LAST: "it lists them after the versions",
+    }
+
+    @pytest.fixture
+    def service(self, moto_server: MotoServer) -> MotoServer:
+        return moto_server
+
+    @pytest.fixture
+    def endpoint(self, service: S3Server) -> str:
+        """By a name, so that containers are addressed by names below it."""
+        return service.endpoint.replace("127.0.0.1", "localhost")

@@ -151,8 +151,10 @@ _OWN_WORDS: Final[Mapping[type[StorageError], str]] = {
 def read_error(request: Request, response: Response) -> StorageError | None:
     """The error in an answer, also one that hides behind a 200; None where it is a success.
 
-    CompleteMultipartUpload and CopyObject begin their 200 before they know how the work ends. Source:
+    CompleteMultipartUpload and CopyObject begin their 200 before they know how the work ends; a delete
+    marker cannot be read by any method. Sources:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
     """
     if response.status < 300 and b"<Error" not in response.body[:1024]:
         return None
@@ -161,6 +163,8 @@ def read_error(request: Request, response: Response) -> StorageError | None:
     if response.status < 300 and code is None:
         return None
     kind, is_retryable = meaning(code, response.status, request.operation)
+    if response.status == 405 and request.operation in {"get_object", "head_object"}:
+        kind = ObjectNotFoundError  # the version that is asked for is a delete marker
     if request.method == "HEAD" and response.status == 400 and not _other_region(response, fields):
         # No body says more. An expired token looks like this, and is the case that can be mended.
         kind = AuthenticationError

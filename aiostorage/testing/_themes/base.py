@@ -34,6 +34,8 @@ class Deviation(StrEnum):
     ONLY_PLAIN_COPIES = "a copy cannot be given other headers and metadata than its source has"
     PLAIN_WITNESS = "without the driver, nobody sees or sets more than names and content"
     UNCONDITIONAL_PARTS = "writes by parts take no conditions"
+    MARKERS_LAST = "a page of a listing of versions has the delete markers after the objects"
+    UNTOLD_VERSIONS = "not every write tells which version it has made"
     UNCHECKED_LINKS = "a signed request may be changed by whoever holds it"
 
 

@@ -94,6 +94,9 @@ def test_codes(status: int, code: str, kind: type[StorageError], is_retryable: b
         (404, "head_object", ObjectNotFoundError, False),
         (404, "head_container", ContainerNotFoundError, False),
         (404, "list_objects", ContainerNotFoundError, False),
+        (405, "get_object", ObjectNotFoundError, False),  # a delete marker, by its version
+        (405, "head_object", ObjectNotFoundError, False),
+        (405, "put_object", UnsupportedError, False),
         (404, "list_parts", UploadNotFoundError, False),
         (404, "abort_upload", UploadNotFoundError, False),
         (409, "create_container", AlreadyExistsError, False),
