@@ -67,6 +67,9 @@ class HTTPClient(Generic[C]):
         read_error: The error in an answer, or None where it is a success. It sees every answer that
             is read whole, and of streamed ones those with a status of 300 and above.
         credentials: Where credentials come from; None for anonymous access.
+        credentials_of: Where those of one request come from, if not all have the same.
+        learn: Looks at an answer that is an error, and at what it answers; True where the same request
+            would now be made otherwise, and so is worth one more attempt at once.
         timing: Clocks and dice, for tests.
         **options: See :class:`HTTPOptions`.
 
@@ -81,6 +84,8 @@ class HTTPClient(Generic[C]):
         sign: Callable[[Request, C | None, datetime], Wire],
         read_error: Callable[[Request, Response], StorageError | None],
         credentials: CredentialCache[C] | None,
+        credentials_of: Callable[[Request], CredentialCache[C] | None] | None = None,
+        learn: Callable[[Request, Wire, Response], bool] | None = None,
         timing: Timing | None = None,
         **options: Unpack[HTTPOptions],
     ) -> None:
@@ -94,6 +99,8 @@ class HTTPClient(Generic[C]):
         self._sign = sign
         self._read_error = read_error
         self._credentials = credentials
+        self._credentials_of = credentials_of
+        self._learn = learn
         self._retry = options.get("retry", RetryPolicy())
         self._slots = Slots(options.get("max_connections", 128), options.get("pool_timeout_s", 60.0))
         self._options = options
@@ -129,9 +136,9 @@ class HTTPClient(Generic[C]):
         if self._session is not None:
             await self._session.aclose()
 
-    async def _attempts(self, request: Request, attempt: Callable[[Request, _Call], Awaitable[T]]) -> T:
+    async def _attempts(self, request: Request, attempt: Callable[[Request, _Call[C]], Awaitable[T]]) -> T:
         started = self._monotonic()
-        call = _Call()
+        call = _Call[C]()
         while True:
             self._check_usable(request)
             call.attempts += 1
@@ -154,10 +161,10 @@ class HTTPClient(Generic[C]):
                 return result
             await self._sleep(wait_s)
 
-    async def _exchange(self, request: Request, call: _Call) -> Response:
+    async def _exchange(self, request: Request, call: _Call[C]) -> Response:
         await self._slots.acquire(request.operation)
         try:
-            answer, credential = await self._ask(request, call)
+            answer = await self._ask(request, call)
             try:
                 body = await answer.read_at_most(MAX_ANSWER_BYTES)
             except TransportError as error:
@@ -167,14 +174,14 @@ class HTTPClient(Generic[C]):
         finally:
             self._slots.release(request.operation)
         response = Response(status=answer.status, headers=answer.headers(), body=body)
-        self._raise_error_in(request, response, credential, call)
+        self._raise_error_in(request, response, call)
         return response
 
-    async def _open(self, request: Request, call: _Call) -> ResponseStream:
+    async def _open(self, request: Request, call: _Call[C]) -> ResponseStream:
         await self._slots.acquire(request.operation)
         handed_over = False
         try:
-            answer, credential = await self._ask(request, call)
+            answer = await self._ask(request, call)
             try:
                 if answer.status < 300:
                     handed_over = True
@@ -189,18 +196,19 @@ class HTTPClient(Generic[C]):
             if not handed_over:
                 self._slots.release(request.operation)
         response = Response(status=answer.status, headers=answer.headers(), body=body)
-        self._raise_error_in(request, response, credential, call)
+        self._raise_error_in(request, response, call)
         raise UnexpectedResponseError(f"an answer of status {answer.status} was not expected", status=answer.status)
 
-    async def _ask(self, request: Request, call: _Call) -> tuple[SessionResponse, C | None]:
-        credential = None if self._credentials is None else await self._credentials.get()
+    async def _ask(self, request: Request, call: _Call[C]) -> SessionResponse:
+        credentials = self._cache_for(request)
+        call.credential = None if credentials is None else await credentials.get()
         if self._session is None:
             # aiohttp takes a tenth of a second to import: not on the event loop's thread.
             made = await asyncio.to_thread(_make_session, self._options)
             self._session = self._session or made
         self._check_usable(request)  # it may have been closed while this waited
         call.clock_offset = self._clock_offset
-        wire = self._sign(request, credential, self.now())
+        wire = call.wire = self._sign(request, call.credential, self.now())
         on_sent = call.counting(request.on_sent)
         call.may_have_arrived = True
         try:
@@ -211,9 +219,9 @@ class HTTPClient(Generic[C]):
         except BaseException:
             call.take_back()
             raise
-        return answer, credential
+        return answer
 
-    def _raise_error_in(self, request: Request, response: Response, credential: C | None, call: _Call) -> None:
+    def _raise_error_in(self, request: Request, response: Response, call: _Call[C]) -> None:
         error = self._read_error(request, response)
         if error is None:
             return
@@ -224,12 +232,20 @@ class HTTPClient(Generic[C]):
         if isinstance(error, ClockSkewError):
             call.try_again_at_once = not call.knows_the_time and self._learn_the_time(response.headers, call)
             call.knows_the_time = True
-        elif isinstance(error, AuthenticationError) and self._credentials is not None and credential is not None:
-            call.try_again_at_once = not call.has_new_credential and self._credentials.forget(credential)
+        elif self._learn is not None and call.wire is not None and self._learn(request, call.wire, response):
+            call.try_again_at_once = not call.knows_the_way
+            call.knows_the_way = True
+        elif isinstance(error, AuthenticationError) and call.credential is not None:
+            credentials = self._cache_for(request)
+            is_replaced = credentials is not None and credentials.forget(call.credential)
+            call.try_again_at_once = not call.has_new_credential and is_replaced
             call.has_new_credential = True
         raise error
 
-    def _learn_the_time(self, headers: Mapping[str, str], call: _Call) -> bool:
+    def _cache_for(self, request: Request) -> CredentialCache[C] | None:
+        return self._credentials if self._credentials_of is None else self._credentials_of(request)
+
+    def _learn_the_time(self, headers: Mapping[str, str], call: _Call[C]) -> bool:
         """Adopt the service's clock for all requests; False where it is the one that the request went by."""
         theirs = parse_http_date(headers.get("date"))
         if theirs is None:
@@ -252,7 +268,7 @@ class HTTPClient(Generic[C]):
                 why, provider=self._provider, operation=request.operation, container=request.container, key=request.key
             )
 
-    def _describe(self, error: StorageError, request: Request, call: _Call) -> None:
+    def _describe(self, error: StorageError, request: Request, call: _Call[C]) -> None:
         error.attempts = call.attempts
         error.provider = error.provider or self._provider
         error.operation = error.operation or request.operation
@@ -302,7 +318,7 @@ class ResponseStream:
             self._on_close = None
 
 
-class _Call:
+class _Call(Generic[C]):
     """What the attempts of one call share."""
 
     __slots__ = (
@@ -310,10 +326,13 @@ class _Call:
         "_sent",
         "attempts",
         "clock_offset",
+        "credential",
         "has_new_credential",
         "knows_the_time",
+        "knows_the_way",
         "may_have_arrived",
         "try_again_at_once",
+        "wire",
     )
 
     def __init__(self) -> None:
@@ -322,6 +341,9 @@ class _Call:
         self.may_have_arrived = False
         self.has_new_credential = False
         self.knows_the_time = False
+        self.knows_the_way = False
+        self.credential: C | None = None
+        self.wire: Wire | None = None
         self.try_again_at_once = False
         self._sent = 0
         self._on_sent: Callable[[int], None] | None = None
@@ -356,7 +378,7 @@ def _make_session(options: HTTPOptions) -> Session:
     )
 
 
-def _may_repeat(request: Request, error: StorageError, call: _Call) -> bool:
+def _may_repeat(request: Request, error: StorageError, call: _Call[C]) -> bool:
     """A write that may have taken effect is not repeated, unless repeating it does no harm.
 
     An answer that refuses the request for its rate, or for another write at the same time, says that

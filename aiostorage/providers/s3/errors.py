@@ -155,6 +155,11 @@ _OWN_WORDS: Final[Mapping[type[StorageError], str]] = {
 }
 """Where the service's words may repeat parts of what was signed, or with what."""
 
+_AMAZON_HOST = re.compile(
+    r"(?:[a-z0-9.-]+\.)?s3(?:-fips)?[.-](?:dualstack\.)?([a-z]+-[a-z-]+-\d+)\.amazonaws\.(?:com(?:\.cn)?|eu)",
+    re.IGNORECASE,
+)
+
 # Whatever looks like a signature, a token, a key id, or the query of a URL.
 _SECRETS = re.compile(
     r"\?\S*|[A-Za-z0-9+/=_%-]{32,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|(?i:(?:signature|credential|token)=\S+)"
@@ -215,6 +220,20 @@ def meaning(code: str | None, status: int, operation: str) -> Meaning:
     if 300 <= status < 400:
         return InvalidArgumentError, False
     return StorageError, False
+
+
+def named_region(response: Response) -> str | None:
+    """The region that an answer names: where the container is, or what the request should be signed for.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html,
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
+    """
+    header = response.headers.get("x-amz-bucket-region")
+    if header or response.status not in {301, 307, 400, 403}:
+        return header or None
+    fields = _error_fields(response.body)
+    host = _AMAZON_HOST.fullmatch(fields.get("Endpoint", ""))
+    return fields.get("Region") or (None if host is None else host[1].lower())
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
