@@ -78,7 +78,7 @@ class S3Backend:
         self._is_settled = not config.needs_files(self._settings, self._environ)
         self._routes = Routes(self._site)
         self._credentials = credentials.provider(self._settings, self._environ, http_options)
-        self._sessions = self._credentials and Sessions(
+        self._sessions = Sessions(
             site=lambda: self._site, sign=self._routes.sign, credentials=self._credentials, options=http_options
         )
         self._http = HTTPClient[credentials.S3Credentials](
@@ -317,8 +317,7 @@ class S3Backend:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._http.aclose()
-        if self._sessions is not None:
-            await self._sessions.aclose()
+        await self._sessions.aclose()
 
     async def _ready(self, container: str | None = None, key: str | None = None) -> config.Site:
         """The site, once the shared files have been asked, and the names have been looked at."""
@@ -333,9 +332,10 @@ class S3Backend:
 
     def _credentials_of(self, request: Request) -> CredentialCache[S3Credentials] | None:
         """Whose name a request goes in: that of the user, or that of the user's session with a directory bucket."""
-        if self._sessions is not None and request.container is not None and self._routes.has_session(request):
-            return self._sessions.of(request.container)
-        return self._credentials
+        container = request.container
+        if self._credentials is None or container is None or not self._routes.has_session(request):
+            return self._credentials
+        return self._sessions.of(container)
 
     async def _digests(self, body: Buffer) -> tuple[dict[str, str], ObjectHash | None]:
         """Headers by which the service checks a body, and the hash in them that is cheapest to check again.

@@ -48,7 +48,7 @@ class Sessions:
         *,
         site: Callable[[], Site],
         sign: Callable[[Request, S3Credentials | None, datetime], Wire],
-        credentials: CredentialCache[S3Credentials],
+        credentials: CredentialCache[S3Credentials] | None,
         options: HTTPOptions,
     ) -> None:
         self._site = site

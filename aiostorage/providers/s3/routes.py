@@ -59,8 +59,9 @@ class _Route:
         if self.built == self.sent and not self.headers:
             return request
         rest = request.url[len(self.built) :]
-        between = "/" if self.sent.count("/") == 2 and not rest.startswith("/") else ""
-        return replace(request, url=f"{self.sent}{between}{rest}", headers={**request.headers, **self.headers})
+        if request.key is None:  # a slash only where there is no other path
+            rest = f"{'/' if self.sent.count('/') == 2 else ''}{rest.removeprefix('/')}"
+        return replace(request, url=f"{self.sent}{rest}", headers={**request.headers, **self.headers})
 
     def has_made(self, wire: Wire) -> bool:
         """Whether a request was sent this way."""

@@ -72,7 +72,7 @@ def ours(settings: Settings, container: str, operation: str = "get_object", on_o
 def test_amazons_endpoints_are_those_of_amazons_rules(container: str, operation: str) -> None:
     _, on_object, flags = next(row for row in OPERATIONS if row[0] == operation)
     compared = 0
-    for region, dual, fips, fast in itertools.product(REGIONS, *[[False, True]] * 3):
+    for region, dual, fips, fast in itertools.product(REGIONS, [False, True], [False, True], [False, True]):
         # botocore leaves acceleration out of these two before it asks its rules.
         accelerate = fast and operation not in {"create_container", "delete_container"}
         expected = witness(
@@ -108,7 +108,7 @@ def test_an_endpoint_of_the_users_own_keeps_its_host(endpoint: str, container: s
 
 
 def test_the_service_itself_has_an_endpoint_of_each_kind() -> None:
-    for region, dual, fips in itertools.product(REGIONS, *[[False, True]] * 2):
+    for region, dual, fips in itertools.product(REGIONS, [False, True], [False, True]):
         expected = witness(Region=region, UseDualStack=dual, UseFIPS=fips)
         settings = Settings(region=region, dual_stack=dual, fips=fips)
         if expected is None:

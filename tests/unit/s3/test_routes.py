@@ -50,12 +50,8 @@ async def backend_of(amazon: Callable[[Seen], Answer], **options: Unpack[S3Optio
     if not options.get("anonymous"):
         options |= {"access_key_id": "AKIA1", "secret_access_key": "hunter2key"}
     async with serving(amazon) as (_, session):
-        backend = S3Backend(**{
-            "region": "us-east-1",
-            "session": session,
-            "retry": RetryPolicy(max_attempts=2),
-            **options,
-        })
+        options |= {"region": "us-east-1", "session": session, "retry": RetryPolicy(max_attempts=2)}
+        backend = S3Backend(**options)
         try:
             yield backend
         finally:
