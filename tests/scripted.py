@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
@@ -50,19 +51,25 @@ def hang_up() -> Answer:
 
 
 class ScriptedServer:
-    """Answers requests in turn from a list, or by a function of the request."""
+    """Answers requests in turn from a list, or by a function of the request; with ``tls`` over TLS."""
 
-    def __init__(self, *answers: Answer, answer: Callable[[Seen], Answer] | None = None) -> None:
+    def __init__(
+        self,
+        *answers: Answer,
+        answer: Callable[[Seen], Answer] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._answers = list(answers)
         self._answer = answer
+        self._tls = tls
         self.seen: list[Seen] = []
         self.connections = 0
         self._open: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
         return self
 
     async def __aexit__(

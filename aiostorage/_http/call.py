@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import warnings
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self
 
+from aiostorage._http.credentials import C
 from aiostorage._http.messages import TransportError
 from aiostorage.errors import StorageConnectionError, StorageError, StorageTimeoutError, UnexpectedResponseError
 
@@ -14,13 +15,13 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
 
-    from aiostorage._http.messages import Answer, Request
+    from aiostorage._http.messages import Answer, Request, Wire
     from aiostorage._http.pace import Pace
 
 _numbers = itertools.count(1)
 
 
-class Call:
+class Call(Generic[C]):
     """What the attempts of one call share."""
 
     __slots__ = (
@@ -28,9 +29,11 @@ class Call:
         "_sent",
         "attempts",
         "clock_offset",
+        "credential",
         "has_new_credential",
         "is_silent",
         "knows_the_time",
+        "knows_the_way",
         "may_have_arrived",
         "number",
         "received",
@@ -38,6 +41,7 @@ class Call:
         "started",
         "status",
         "try_again_at_once",
+        "wire",
     )
 
     def __init__(self, started: float, number: int | None = None) -> None:
@@ -49,6 +53,9 @@ class Call:
         self.may_have_arrived = False
         self.has_new_credential = False
         self.knows_the_time = False
+        self.knows_the_way = False
+        self.credential: C | None = None
+        self.wire: Wire | None = None
         self.try_again_at_once = False
         self.status: int | None = None
         self.sent = 0
@@ -56,9 +63,9 @@ class Call:
         self._sent = 0
         self._on_sent: Callable[[int], None] | None = None
 
-    def second(self) -> Call:
+    def second(self) -> Call[C]:
         """The same call, asked for a second time."""
-        twin = Call(self.started, self.number)
+        twin = Call[C](self.started, self.number)
         twin.attempts = self.attempts
         return twin
 

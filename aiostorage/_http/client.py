@@ -82,6 +82,9 @@ class HTTPClient(Generic[C]):
         read_error: The error in an answer, or None where it is a success. It sees every answer that
             is read whole, and of streamed ones those with a status of 300 and above.
         credentials: Where credentials come from; None for anonymous access.
+        credentials_of: Where those of one request come from, if not all have the same.
+        learn: Looks at an answer that is an error, and at what it answers; True where the same request
+            would now be made otherwise, and so is worth one more attempt at once.
         timing: Clocks and dice, for tests.
         transport: What takes the requests away, for tests; aiohttp where it is not given.
         **options: See :class:`HTTPOptions`.
@@ -100,6 +103,8 @@ class HTTPClient(Generic[C]):
         sign: Callable[[Request, C | None, datetime], Wire],
         read_error: Callable[[Request, Response], StorageError | None],
         credentials: CredentialCache[C] | None,
+        credentials_of: Callable[[Request], CredentialCache[C] | None] | None = None,
+        learn: Callable[[Request, Wire, Response], bool] | None = None,
         timing: Timing | None = None,
         transport: Transport | None = None,
         **options: Unpack[HTTPOptions],
@@ -114,6 +119,8 @@ class HTTPClient(Generic[C]):
         self._sign = sign
         self._read_error = read_error
         self._credentials = credentials
+        self._credentials_of = credentials_of
+        self._learn = learn
         self._retry = options.get("retry", RetryPolicy())
         self._slots = Slots(options.get("max_connections", 128), options.get("pool_timeout_s", 60.0))
         self._request_pace = self._pace(options.get("max_requests_per_s"))
@@ -177,7 +184,7 @@ class HTTPClient(Generic[C]):
                 source=self,
             )
 
-    async def _attempts(self, request: Request, call: Call, attempt: Attempt[T]) -> T:
+    async def _attempts(self, request: Request, call: Call[C], attempt: Attempt[C, T]) -> T:
         policy = chosen_policy() or self._retry
         gate = self._slots.gate(request.endpoint)
         if self._hedging is not None and request.method in {"GET", "HEAD"}:
@@ -208,10 +215,10 @@ class HTTPClient(Generic[C]):
                 return result
             await self._sleep(wait_s)
 
-    async def _exchange(self, request: Request, call: Call) -> Response:
+    async def _exchange(self, request: Request, call: Call[C]) -> Response:
         gate = await self._enter(request)
         try:
-            answer, credential = await self._ask(request, call)
+            answer = await self._ask(request, call)
             try:
                 body = await answer.read_at_most(MAX_ANSWER_BYTES)
             except TransportError as error:
@@ -222,14 +229,14 @@ class HTTPClient(Generic[C]):
             self._slots.release(gate, request.operation)
         call.received = len(body)
         response = Response(status=answer.status, headers=answer.headers(), body=body)
-        self._raise_error_in(request, response, credential, call)
+        self._raise_error_in(request, response, call)
         return response
 
-    async def _open(self, request: Request, call: Call) -> ResponseStream:
+    async def _open(self, request: Request, call: Call[C]) -> ResponseStream:
         gate = await self._enter(request)
         handed_over = False
         try:
-            answer, credential = await self._ask(request, call)
+            answer = await self._ask(request, call)
             try:
                 if answer.status < 300:
 
@@ -251,7 +258,7 @@ class HTTPClient(Generic[C]):
             if not handed_over:
                 self._slots.release(gate, request.operation)
         response = Response(status=answer.status, headers=answer.headers(), body=body)
-        self._raise_error_in(request, response, credential, call)
+        self._raise_error_in(request, response, call)
         raise UnexpectedResponseError(f"an answer of status {answer.status} was not expected", status=answer.status)
 
     async def _enter(self, request: Request) -> Gate:
@@ -261,15 +268,16 @@ class HTTPClient(Generic[C]):
         await self._slots.acquire(gate, request.operation)
         return gate
 
-    async def _ask(self, request: Request, call: Call) -> tuple[Answer, C | None]:
-        credential = None if self._credentials is None else await self._credentials.get()
+    async def _ask(self, request: Request, call: Call[C]) -> Answer:
+        credentials = self._cache_for(request)
+        call.credential = None if credentials is None else await credentials.get()
         if self._transport is None:
             # aiohttp takes a tenth of a second to import: not on the event loop's thread.
             made = await asyncio.to_thread(_make_session, self._options, self._byte_pace)
             self._transport = self._transport or made
         self._check_usable(request)  # it may have been closed while this waited
         call.clock_offset = self._clock_offset
-        wire = self._sign(request, credential, self.now())
+        wire = call.wire = self._sign(request, call.credential, self.now())
         on_sent = call.counting(request.on_sent)
         call.may_have_arrived = True
         call.sent = len(request.body)
@@ -282,10 +290,10 @@ class HTTPClient(Generic[C]):
             call.take_back()
             raise
         call.status = answer.status
-        return answer, credential
+        return answer
 
-    def _begin(self, request: Request) -> Call:
-        call = Call(self._monotonic())
+    def _begin(self, request: Request) -> Call[C]:
+        call = Call[C](self._monotonic())
         if self._on_event is not None:
             self._tell(
                 RequestStarted(
@@ -300,7 +308,7 @@ class HTTPClient(Generic[C]):
             )
         return call
 
-    def _end(self, call: Call, error: BaseException | None = None) -> None:
+    def _end(self, call: Call[C], error: BaseException | None = None) -> None:
         if self._on_event is not None and not call.is_silent:
             self._tell(
                 RequestEnded(
@@ -314,7 +322,7 @@ class HTTPClient(Generic[C]):
                 )
             )
 
-    def _tell_of_retry(self, request: Request, call: Call, error: StorageError, wait_s: float) -> None:
+    def _tell_of_retry(self, request: Request, call: Call[C], error: StorageError, wait_s: float) -> None:
         log.info(
             "%s failed with %s in attempt %d; again in %.2f s",
             request.operation,
@@ -340,7 +348,7 @@ class HTTPClient(Generic[C]):
         except Exception:
             log.exception("the callback for events failed")
 
-    def _raise_error_in(self, request: Request, response: Response, credential: C | None, call: Call) -> None:
+    def _raise_error_in(self, request: Request, response: Response, call: Call[C]) -> None:
         error = self._read_error(request, response)
         if error is None:
             return
@@ -351,12 +359,20 @@ class HTTPClient(Generic[C]):
         if isinstance(error, ClockSkewError):
             call.try_again_at_once = not call.knows_the_time and self._learn_the_time(response.headers, call)
             call.knows_the_time = True
-        elif isinstance(error, AuthenticationError) and self._credentials is not None and credential is not None:
-            call.try_again_at_once = not call.has_new_credential and self._credentials.forget(credential)
+        elif self._learn is not None and call.wire is not None and self._learn(request, call.wire, response):
+            call.try_again_at_once = not call.knows_the_way
+            call.knows_the_way = True
+        elif isinstance(error, AuthenticationError) and call.credential is not None:
+            credentials = self._cache_for(request)
+            is_replaced = credentials is not None and credentials.forget(call.credential)
+            call.try_again_at_once = not call.has_new_credential and is_replaced
             call.has_new_credential = True
         raise error
 
-    def _learn_the_time(self, headers: Mapping[str, str], call: Call) -> bool:
+    def _cache_for(self, request: Request) -> CredentialCache[C] | None:
+        return self._credentials if self._credentials_of is None else self._credentials_of(request)
+
+    def _learn_the_time(self, headers: Mapping[str, str], call: Call[C]) -> bool:
         """Adopt the service's clock for all requests; False where it is the one that the request went by."""
         theirs = parse_http_date(headers.get("date"))
         if theirs is None:
@@ -387,7 +403,7 @@ class HTTPClient(Generic[C]):
                 why, provider=self._provider, operation=request.operation, container=request.container, key=request.key
             )
 
-    def _describe(self, error: StorageError, request: Request, call: Call) -> None:
+    def _describe(self, error: StorageError, request: Request, call: Call[C]) -> None:
         error.attempts = call.attempts
         error.provider = error.provider or self._provider
         error.operation = error.operation or request.operation
@@ -422,7 +438,7 @@ def _is_throttling(error: StorageError) -> bool:
     return isinstance(error, RateLimitedError) or (isinstance(error, ServiceUnavailableError) and error.status == 503)
 
 
-def _may_repeat(request: Request, error: StorageError, call: Call) -> bool:
+def _may_repeat(request: Request, error: StorageError, call: Call[C]) -> bool:
     """A write that may have taken effect is not repeated, unless repeating it does no harm.
 
     An answer that refuses the request for its rate, or for another write at the same time, says that

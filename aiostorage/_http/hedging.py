@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from aiostorage._http.call import Call
+    from aiostorage._http.credentials import C
     from aiostorage._http.messages import Request
 
 T = TypeVar("T")
 
 if TYPE_CHECKING:
-    Attempt: TypeAlias = Callable[[Request, Call], Awaitable[T]]
+    Attempt: TypeAlias = Callable[[Request, Call[C]], Awaitable[T]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ class Hedging:
 
 
 async def hedged(
-    attempt: Attempt[T], request: Request, call: Call, *, hedging: Hedging, monotonic: Callable[[], float]
+    attempt: Attempt[C, T], request: Request, call: Call[C], *, hedging: Hedging, monotonic: Callable[[], float]
 ) -> T:
     """One attempt, or two that overlap where the first is slow. The other ends before this returns."""
     began = monotonic()
@@ -119,8 +120,8 @@ async def hedged(
     return result
 
 
-async def _race(attempt: Attempt[T], request: Request, call: Call, hedging: Hedging, delay_s: float) -> T:
-    async def run(number: Call) -> T:
+async def _race(attempt: Attempt[C, T], request: Request, call: Call[C], hedging: Hedging, delay_s: float) -> T:
+    async def run(number: Call[C]) -> T:
         return await attempt(request, number)
 
     calls = {asyncio.create_task(run(call)): call}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Unpack
 
@@ -12,6 +13,7 @@ from aiostorage import checksums
 from aiostorage._http import xml
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
+from aiostorage._http.messages import Request
 from aiostorage.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -24,14 +26,15 @@ from aiostorage.errors import (
 from aiostorage.models import PLAIN, WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page, PresignedRequest
 from aiostorage.providers.s3 import config, credentials, names, requests, responses, values
 from aiostorage.providers.s3.errors import read_error
+from aiostorage.providers.s3.express import Sessions, check_listing
+from aiostorage.providers.s3.routes import Routes
 from aiostorage.providers.s3.shared_files import read_profile
-from aiostorage.providers.s3.signing import MAX_PRESIGN_S, Signer
+from aiostorage.providers.s3.signing import MAX_PRESIGN_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
-    from aiostorage._http.messages import Request, Wire
+    from aiostorage._http.credentials import CredentialCache
     from aiostorage.backend import CDN, Administration, OnSent
     from aiostorage.models import (
         Buffer,
@@ -77,13 +80,18 @@ class S3Backend:
         self._environ: Mapping[str, str] = os.environ
         self._site = config.make_site(self._settings, self._environ, {})
         self._is_settled = not config.needs_files(self._settings, self._environ)
-        self._signer = Signer(self._site.region)
+        self._routes = Routes(self._site)
         self._credentials = credentials.provider(self._settings, self._environ, http_options)
+        self._sessions = Sessions(
+            site=lambda: self._site, sign=self._routes.sign, credentials=self._credentials, options=http_options
+        )
         self._http = HTTPClient[credentials.S3Credentials](
             provider=self.name,
-            sign=self._sign,
+            sign=self._routes.sign,
             read_error=read_error,
             credentials=self._credentials,
+            credentials_of=self._credentials_of,
+            learn=self._routes.learn,
             **http_options,
         )
 
@@ -215,6 +223,9 @@ class S3Backend:
     async def list_objects(self, container: str, query: ListQuery, *, token: str | None) -> Page[ObjectInfo | Prefix]:
         """One page of objects."""
         site = await self._ready(container)
+        if not site.vendor.ordered_lists:
+            check_listing(query)
+            query = replace(query, versions=False)  # there is one of each
         if query.versions:
             self._require(site.vendor.versioning, "list_objects", "versions")
         request = requests.list_objects(site, container, query, token=token)
@@ -251,7 +262,8 @@ class S3Backend:
         """Publish the parts as one object."""
         site = await self._ready(upload.container, upload.key)
         self._check_writing("complete_upload", options, also=site.vendor.conditional_complete)
-        crc32 = await asyncio.to_thread(_crc32_of, parts) if site.upload_digest == "crc32" else None
+        has_crc32 = site.upload_digest == "crc32" and site.vendor.full_object_checksums
+        crc32 = await asyncio.to_thread(_crc32_of, parts) if has_crc32 else None
         request = requests.complete_upload(site, upload, parts, options, crc32=crc32)
         try:
             response = await self._http.send(request)
@@ -297,16 +309,18 @@ class S3Backend:
             raise InvalidArgumentError(
                 f"a presigned request lives for 1 to {MAX_PRESIGN_S} seconds", provider=self.name
             )
-        if self._credentials is None:
-            raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
-        found = await self._credentials.get()
         signed = requests.presigned_headers(options.headers)
         url = requests.object_url(site, container, key)
+        request = Request(operation="presign", method=method, url=url, headers=signed, container=container, key=key)
+        known = self._credentials_of(request)
+        if known is None:
+            raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
+        found = await known.get()
         now = self._http.now()
         expires_at = now + timedelta(seconds=int(expires_in_s))
         return PresignedRequest(
             method=method,
-            url=self._signer.presign(method, url, signed, found, now, int(expires_in_s)),
+            url=self._routes.presign(request, found, now, int(expires_in_s)),
             headers=signed,
             expires_at=expires_at if found.expires_at is None else min(expires_at, found.expires_at),
         )
@@ -326,20 +340,25 @@ class S3Backend:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+        await self._sessions.aclose()
 
     async def _ready(self, container: str | None = None, key: str | None = None) -> config.Site:
         """The site, once the shared files have been asked, and the names have been looked at."""
         if not self._is_settled:
             shared = await asyncio.to_thread(read_profile, self._environ, self._settings.profile)
             self._site = config.make_site(self._settings, self._environ, shared.settings)
-            self._signer = Signer(self._site.region)
+            self._routes.settle(self._site)
             self._is_settled = True
         if container is not None:
             self.check_name(container, key)
-        return self._site
+        return self._site.for_container(container)
 
-    def _sign(self, request: Request, found: S3Credentials | None, now: datetime) -> Wire:
-        return self._signer.sign(request, found, now)
+    def _credentials_of(self, request: Request) -> CredentialCache[S3Credentials] | None:
+        """Whose name a request goes in: that of the user, or that of the user's session with a directory bucket."""
+        container = request.container
+        if self._credentials is None or container is None or not self._routes.has_session(request):
+            return self._credentials
+        return self._sessions.of(container)
 
     async def _digests(self, body: Buffer) -> tuple[dict[str, str], ObjectHash | None]:
         """Headers by which the service checks a body, and the hash in them that is cheapest to check again.

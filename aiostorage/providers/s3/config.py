@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aiostorage._http.endpoints import parse_endpoint
 from aiostorage._http.options import HTTPOptions
 from aiostorage.errors import InvalidArgumentError
-from aiostorage.providers.s3.profiles import AWS, VENDORS, Vendor, VendorName, vendor_of
+from aiostorage.providers.s3.endpoints import EndpointKinds, endpoint_of, has_subdomains, is_directory_bucket, is_region
+from aiostorage.providers.s3.profiles import AWS, DIRECTORY_BUCKETS, VENDORS, Vendor, VendorName, vendor_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 AddressingStyle: TypeAlias = Literal["auto", "path", "virtual"]
 PayloadSigning: TypeAlias = Literal["auto", "always", "never"]
-
-_REGION = re.compile(r"[A-Za-z0-9_-]+")
-_ADDRESS = re.compile(r"(?:\d+\.\d+\.\d+\.\d+|\[.*\])(?::\d+)?")  # has no subdomains
-_DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 class S3Options(HTTPOptions, total=False):
@@ -35,6 +31,14 @@ class S3Options(HTTPOptions, total=False):
     """Who runs the service, which decides what is asked of it. Else guessed from the endpoint."""
     addressing_style: AddressingStyle
     """Where the container's name goes: into the path, or (where DNS allows) into the host name."""
+    dual_stack: bool | None
+    """Amazon's endpoints that also have IPv6 addresses. Else AWS_USE_DUALSTACK_ENDPOINT, the profile's."""
+    fips: bool | None
+    """Amazon's endpoints whose cryptography is validated. Else AWS_USE_FIPS_ENDPOINT, the profile's."""
+    accelerate: bool
+    """Amazon's endpoints of Transfer Acceleration, for containers that have it enabled (False)."""
+    requester_pays: bool
+    """Agree to pay for requests to containers whose owner does not (False)."""
     payload_signing: PayloadSigning
     """Whether bodies are part of the signature. ``auto``: over plain HTTP, where TLS does not guard them."""
     access_key_id: str | None
@@ -60,6 +64,10 @@ class Settings:
     endpoint: str | None = None
     vendor: Vendor | None = None
     addressing_style: AddressingStyle = "auto"
+    dual_stack: bool | None = None
+    fips: bool | None = None
+    accelerate: bool = False
+    requester_pays: bool = False
     payload_signing: PayloadSigning = "auto"
     access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: str | None = field(default=None, repr=False)
@@ -82,6 +90,10 @@ def split_options(options: S3Options) -> tuple[Settings, HTTPOptions]:
         endpoint=options.pop("endpoint", None),
         vendor=_named(vendor) if isinstance(vendor, str) else vendor,
         addressing_style=options.pop("addressing_style", "auto"),
+        dual_stack=options.pop("dual_stack", None),
+        fips=options.pop("fips", None),
+        accelerate=options.pop("accelerate", False),
+        requester_pays=options.pop("requester_pays", False),
         payload_signing=options.pop("payload_signing", "auto"),
         access_key_id=options.pop("access_key_id", None),
         secret_access_key=options.pop("secret_access_key", None),
@@ -120,8 +132,10 @@ class Site:
         region: Region to sign for.
         vendor: What may be asked of the service.
         is_virtual: The container's name goes into the host name, where DNS and TLS allow it.
+        amazon: Which of Amazon's endpoints these are; None for an endpoint that the user named.
         signs_payload: The SHA-256 of a body is part of the signature.
         upload_digest: The other digest that goes with a body, if any.
+        requester_pays: The account that asks pays, where the owner of a container does not.
     """
 
     scheme: str
@@ -130,24 +144,25 @@ class Site:
     region: str
     vendor: Vendor
     is_virtual: bool = False
+    amazon: EndpointKinds | None = None
     signs_payload: bool = True
     upload_digest: Literal["md5", "crc32"] | None = None
+    requester_pays: bool = False
 
     def container_url(self, container: str, quoted: str) -> str:
-        """URL of a container, without a slash at its end.
+        """URL of a container, without a slash at its end; as far as it is known when a request is built.
 
         Args:
             container: Name.
             quoted: The name, percent-encoded.
         """
-        if self.is_virtual and self._fits_host(container):
-            return f"{self.scheme}://{container}.{self.host}{self.base_path}"
-        return f"{self.scheme}://{self.host}{self.base_path}/{quoted}"
+        return endpoint_of(self, container, quoted).url
 
-    def _fits_host(self, container: str) -> bool:
-        # A wildcard certificate covers one label, so a name with dots would fail over TLS.
-        labels = [container] if self.scheme == "https" else container.split(".")
-        return all(_DNS_LABEL.fullmatch(label) for label in labels)
+    def for_container(self, container: str | None) -> Site:
+        """The site, with what may be asked of a container of this kind."""
+        if container is None or not self.vendor.amazon_names or not is_directory_bucket(container):
+            return self
+        return replace(self, vendor=DIRECTORY_BUCKETS)
 
 
 def needs_files(settings: Settings, environ: Mapping[str, str]) -> bool:
@@ -166,16 +181,20 @@ def make_site(settings: Settings, environ: Mapping[str, str], shared: Mapping[st
     endpoint = _endpoint(settings, environ, shared)
     region = _region(settings, environ, shared)
     vendor = settings.vendor
+    amazon = None
     if endpoint is None:
         vendor = vendor or AWS
         region = region or vendor.default_region
-        scheme, base_path = "https", ""
-        host = f"s3.{region}.amazonaws.com" + (".cn" if region.startswith("cn-") else "")
+        amazon = _kinds(settings, environ, shared)
+        amazon.check(region)
+        scheme, host, base_path = "https", amazon.host("s3", region), ""
     else:
+        if settings.dual_stack or settings.fips or settings.accelerate:
+            raise InvalidArgumentError("dual_stack, fips and accelerate choose the endpoint themselves", provider="s3")
         scheme, host, base_path = parse_endpoint(endpoint)
         vendor = vendor or vendor_of(host)
         region = region or vendor.default_region
-    if not _REGION.fullmatch(region):
+    if not is_region(region):
         raise InvalidArgumentError(f"{region!r} is not a region", provider="s3")
     wants_signed = settings.payload_signing == "always" or (settings.payload_signing == "auto" and scheme == "http")
     signs_payload = wants_signed and not settings.anonymous
@@ -187,9 +206,24 @@ def make_site(settings: Settings, environ: Mapping[str, str], shared: Mapping[st
         base_path=base_path,
         region=region,
         vendor=vendor,
-        is_virtual=style == "virtual" and not _ADDRESS.fullmatch(host),
+        is_virtual=style == "virtual" and has_subdomains(host),
+        amazon=amazon,
         signs_payload=signs_payload,
         upload_digest=None if is_checked else vendor.upload_digest,
+        requester_pays=settings.requester_pays,
+    )
+
+
+def _kinds(settings: Settings, environ: Mapping[str, str], shared: Mapping[str, str]) -> EndpointKinds:
+    """Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html."""
+
+    def is_set(given: bool | None, variable: str, setting: str) -> bool:
+        return given if given is not None else (environ.get(variable) or shared.get(setting, "")).lower() == "true"
+
+    return EndpointKinds(
+        dual_stack=is_set(settings.dual_stack, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
+        fips=is_set(settings.fips, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+        accelerate=settings.accelerate,
     )
 
 

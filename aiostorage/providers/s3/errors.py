@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from aiostorage._http import failures
@@ -147,6 +148,11 @@ _OWN_WORDS: Final[Mapping[type[StorageError], str]] = {
 }
 """Where the service's words may repeat parts of what was signed, or with what."""
 
+_AMAZON_HOST = re.compile(
+    r"(?:[a-z0-9.-]+\.)?s3(?:-fips)?[.-](?:dualstack\.)?([a-z]+-[a-z-]+-\d+)\.amazonaws\.(?:com(?:\.cn)?|eu)",
+    re.IGNORECASE,
+)
+
 
 def read_error(request: Request, response: Response) -> StorageError | None:
     """The error in an answer, also one that hides behind a 200; None where it is a success.
@@ -200,6 +206,20 @@ def meaning(code: str | None, status: int, operation: str) -> Meaning:
     if 300 <= status < 400:
         return InvalidArgumentError, False
     return StorageError, False
+
+
+def named_region(response: Response) -> str | None:
+    """The region that an answer names: where the container is, or what the request should be signed for.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html,
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
+    """
+    header = response.headers.get("x-amz-bucket-region")
+    if header or response.status not in {301, 307, 400, 403}:
+        return header or None
+    fields = _error_fields(response.body)
+    host = _AMAZON_HOST.fullmatch(fields.get("Endpoint", ""))
+    return fields.get("Region") or (None if host is None else host[1].lower())
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from aiostorage.errors import InvalidNameError
+from aiostorage.providers.s3.endpoints import parse_arn
 
 if TYPE_CHECKING:
     from aiostorage.providers.s3.profiles import Vendor
@@ -25,7 +26,10 @@ def check_container(container: str, vendor: Vendor) -> None:
 
     Raises:
         InvalidNameError: The service cannot hold it.
+        UnsupportedError: It is that of an access point which cannot be used here.
     """
+    if vendor.amazon_names and parse_arn(container) is not None:
+        return
     rule, what = (
         (_STRICT, "3 to 63 of a-z, 0-9, dot and hyphen") if vendor.strict_container_names else (_LIBERAL, "no slash")
     )

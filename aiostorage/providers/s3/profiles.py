@@ -42,6 +42,7 @@ class Vendor:
         name: For messages.
         default_region: Signed with where no region is configured.
         addressing: Whether the container is in the path or in the host name.
+        amazon_names: ARNs of access points, and the names of directory buckets, mean what they mean at Amazon.
         strict_container_names: Names follow Amazon's rules; otherwise anything that fits a path segment goes.
         forbidden_key: Keys in which this is found cannot be held.
         max_segment_bytes: The longest piece of a key between slashes, where keys are paths of files.
@@ -49,13 +50,17 @@ class Vendor:
             headers of the object deny encryption (a listing cannot tell), or ``never``.
         upload_digest: What goes with a body so that the service checks it.
         verifies_signed_payload: A signed SHA-256 of the body is checked, and no other digest is needed.
+        full_object_checksums: The checksum of an upload by parts may be that of the whole object.
         returns_checksums: Reads may ask for ``x-amz-checksum-*``, and the service has computed them itself.
         list_version: Which of the two list operations to use. A service that answers the second as if it
             were the first is noticed; see ``responses.list_objects``.
+        ordered_lists: Listings come in the order of keys, and begin and end with any prefix. Otherwise they come in
+            none, a prefix ends in a slash, and so do those that stand for what shares them.
         url_encoded_lists: Keys in listings are percent-encoded when asked for, so that XML can carry them all.
             Not asked of strangers: one that only says so would have us delete other objects than were listed.
         tells_encoding: ListMultipartUploads says whether its keys are encoded; otherwise they are.
         bulk_delete: There is a DeleteObjects operation.
+        document_digest: What goes with a document that must have a digest. Some take no other than this one.
         paged_containers: ListBuckets comes in pages and takes a prefix.
         location_constraint: CreateBucket wants to be told the region.
         recreates_containers: CreateBucket may succeed, and reset what was configured, where the container is there.
@@ -74,17 +79,21 @@ class Vendor:
     name: str
     default_region: str = "us-east-1"
     addressing: Literal["path", "virtual"] = "path"
+    amazon_names: bool = False
     strict_container_names: bool = False
     forbidden_key: re.Pattern[str] | None = None
     max_segment_bytes: int | None = None
     etag_is_md5: Literal["always", "unencrypted", "never"] = "never"
     upload_digest: Literal["md5", "crc32"] | None = "md5"
     verifies_signed_payload: bool = False
+    full_object_checksums: bool = False
     returns_checksums: bool = False
     list_version: Literal[1, 2] = 2
+    ordered_lists: bool = True
     url_encoded_lists: bool = False
     tells_encoding: bool = True
     bulk_delete: bool = True
+    document_digest: Literal["md5", "crc32"] = "md5"
     paged_containers: bool = False
     location_constraint: bool = False
     recreates_containers: bool = True
@@ -116,10 +125,12 @@ class Vendor:
 AWS = Vendor(
     name="aws",
     addressing="virtual",
+    amazon_names=True,
     strict_container_names=True,
     etag_is_md5="unencrypted",
     upload_digest="crc32",
     verifies_signed_payload=True,
+    full_object_checksums=True,
     returns_checksums=True,
     url_encoded_lists=True,
     paged_containers=True,
@@ -131,6 +142,17 @@ AWS = Vendor(
     conditional_copy=True,
     read_conditions=True,
     copy_part=True,
+)
+
+# Buckets of S3 Express One Zone. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html
+DIRECTORY_BUCKETS = dataclasses.replace(
+    AWS,
+    name="aws (directory bucket)",
+    etag_is_md5="never",
+    full_object_checksums=False,
+    ordered_lists=False,
+    document_digest="crc32",
+    versioning=False,
 )
 
 GENERIC = Vendor(name="generic")

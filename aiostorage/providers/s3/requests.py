@@ -6,6 +6,7 @@ All text in a URL is encoded here, once, in the form that is signed; see ``signi
 from __future__ import annotations
 
 import hashlib
+import zlib
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from aiostorage._http.messages import Request
 from aiostorage._http.metadata import to_headers
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import EMPTY
+from aiostorage.providers.s3.endpoints import is_directory_bucket
 from aiostorage.providers.s3.tokens import read_token
 from aiostorage.providers.s3.values import METADATA_PREFIX
 
@@ -71,7 +73,9 @@ def create_container(site: Site, container: str) -> Request:
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
     """
     body, headers = b"", EMPTY
-    if site.vendor.location_constraint and site.region != "us-east-1":
+    if site.vendor.amazon_names and is_directory_bucket(container):
+        body, headers = _document("CreateBucketConfiguration", _zone_elements(container))
+    elif site.vendor.location_constraint and site.region != "us-east-1":
         constraint = xml.element("LocationConstraint", site.region)
         body, headers = _document("CreateBucketConfiguration", constraint)
     return Request(
@@ -81,6 +85,21 @@ def create_container(site: Site, container: str) -> Request:
         headers=headers,
         body=body,
         container=container,
+    )
+
+
+def _zone_elements(container: str) -> str:
+    """What makes a directory bucket: its zone, which its name tells, and which is local if its id has three parts.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/directory-buckets-concepts.html
+    """
+    zone = container.split("--")[-2]
+    kind, redundancy = (
+        ("LocalZone", "SingleLocalZone") if zone.count("-") > 1 else ("AvailabilityZone", "SingleAvailabilityZone")
+    )
+    return (
+        f"<Location>{xml.element('Name', zone)}{xml.element('Type', kind)}</Location>"
+        f"<Bucket>{xml.element('DataRedundancy', redundancy)}{xml.element('Type', 'Directory')}</Bucket>"
     )
 
 
@@ -176,13 +195,11 @@ def delete_objects(site: Site, container: str, refs: Sequence[ObjectRef]) -> Req
         for ref in refs
     ])
     body, headers = _document("Delete", entries)
-    # Some services take no other digest here, and none takes a body without one.
-    content_md5 = b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
     return Request(
         operation="delete_objects",
         method="POST",
         url=with_query(container_url(site, container), ("delete", "")),
-        headers={**headers, "content-md5": content_md5},
+        headers={**headers, **_document_digest(site, body)},
         body=body,
         container=container,
     )
@@ -245,7 +262,9 @@ def create_upload(site: Site, container: str, key: str, options: WriteOptions) -
     """CreateMultipartUpload. Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html."""
     headers = _content_headers(options)
     if site.upload_digest == "crc32":
-        headers |= {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
+        headers["x-amz-checksum-algorithm"] = "CRC32"
+        if site.vendor.full_object_checksums:
+            headers["x-amz-checksum-type"] = "FULL_OBJECT"
     return Request(
         operation="create_upload",
         method="POST",
@@ -422,8 +441,18 @@ def _range_header(start: int, stop: int | None) -> str:
 
 
 def _copy_source(source: ObjectRef) -> str:
-    path = f"/{quote_key(source.container)}/{quote_key(source.key)}"
+    if source.container.startswith("arn:"):
+        path = quote_key(f"{source.container}/object/{source.key}")
+    else:
+        path = f"/{quote_key(source.container)}/{quote_key(source.key)}"
     return path if source.version_id is None else f"{path}?{canonical_query([('versionId', source.version_id)])}"
+
+
+def _document_digest(site: Site, body: bytes) -> dict[str, str]:
+    """The header without which a service takes no document of this kind."""
+    if site.vendor.document_digest == "crc32":
+        return {_DIGEST_HEADERS["crc32"]: b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()}
+    return {_DIGEST_HEADERS["md5"]: b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()}
 
 
 def _document(root: str, content: str) -> tuple[bytes, dict[str, str]]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 EMPTY_SHA256 = hashlib.sha256().hexdigest()
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 MAX_PRESIGN_S = 7 * 24 * 3600
+SECURITY_TOKEN = "X-Amz-Security-Token"  # noqa: S105 - the name of a header, and of a parameter
+SESSION_TOKEN = "X-Amz-S3session-Token"  # noqa: S105 - the same, for sessions with directory buckets
 
 # Proxies, and Google's front end, rewrite this one on the way.
 _UNSIGNED_HEADERS = frozenset({"accept-encoding"})
@@ -34,9 +36,11 @@ _UNSIGNED_HEADERS = frozenset({"accept-encoding"})
 class Signer:
     """Signs for one region. The key derived for a day is kept until the day, or the secret, changes."""
 
-    def __init__(self, region: str, service: str = "s3") -> None:
+    def __init__(self, region: str, service: str = "s3", *, token_name: str = SECURITY_TOKEN) -> None:
         self._region = region
         self._service = service
+        self._token_name = token_name
+        self._token_header = token_name.lower()
         self._derived_from = ("", "")
         self._key = b""
 
@@ -52,7 +56,7 @@ class Signer:
         headers = {**request.headers, "host": host, "x-amz-date": timestamp}
         payload = headers.setdefault("x-amz-content-sha256", UNSIGNED_PAYLOAD if request.body else EMPTY_SHA256)
         if credentials.session_token is not None:
-            headers["x-amz-security-token"] = credentials.session_token
+            headers[self._token_header] = credentials.session_token
         text, signed = canonical_request(request.method, path, query, headers, payload, unsigned=_UNSIGNED_HEADERS)
         headers["authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={credentials.access_key_id}/{self._scope(timestamp)}, "
@@ -84,7 +88,7 @@ class Signer:
             "X-Amz-SignedHeaders": ";".join(sorted(signed)),
         }
         if credentials.session_token is not None:
-            parameters["X-Amz-Security-Token"] = credentials.session_token
+            parameters[self._token_name] = credentials.session_token
         encoded = [(quote_text(name), quote_text(value)) for name, value in parameters.items()]
         for pair in query.split("&") if query else ():
             name, _, value = pair.partition("=")

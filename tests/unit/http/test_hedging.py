@@ -15,6 +15,7 @@ from aiostorage import (
     S3Driver,
     ServiceUnavailableError,
 )
+from aiostorage._http.asking import Nothing
 from aiostorage._http.call import Call
 from aiostorage._http.hedging import Hedging, hedged
 from aiostorage._http.messages import Request
@@ -68,8 +69,8 @@ def test_none_while_requests_fail() -> None:
     assert hedging.delay_s() is not None
 
 
-def slow_first(answers: list[str], ended: list[int]) -> Callable[[Request, Call], Awaitable[str]]:
-    async def attempt(_request: Request, _call: Call) -> str:
+def slow_first(answers: list[str], ended: list[int]) -> Callable[[Request, Call[Nothing]], Awaitable[str]]:
+    async def attempt(_request: Request, _call: Call[Nothing]) -> str:
         answers.append("asked")
         number = len(answers)
         try:
@@ -87,7 +88,7 @@ async def test_the_first_answer_counts_and_the_other_request_ends() -> None:
     result = await hedged(
         slow_first(answers, ended),
         REQUEST,
-        Call(0.0),
+        Call[Nothing](0.0),
         hedging=hedging,
         monotonic=lambda: 0.0,
     )
@@ -100,7 +101,7 @@ async def test_both_end_when_the_caller_goes() -> None:
     hedging, ended = warmed(), list[int]()
     both = asyncio.Event()
 
-    async def attempt(_request: Request, _call: Call) -> str:
+    async def attempt(_request: Request, _call: Call[Nothing]) -> str:
         ended.append(0)
         if len(ended) == 2:
             both.set()
@@ -110,7 +111,7 @@ async def test_both_end_when_the_caller_goes() -> None:
             ended.append(1)
         return ""
 
-    task = asyncio.create_task(hedged(attempt, REQUEST, Call(0.0), hedging=hedging, monotonic=lambda: 0.0))
+    task = asyncio.create_task(hedged(attempt, REQUEST, Call[Nothing](0.0), hedging=hedging, monotonic=lambda: 0.0))
     await both.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -119,9 +120,9 @@ async def test_both_end_when_the_caller_goes() -> None:
 
 
 async def test_a_failure_of_both_is_that_of_the_first() -> None:
-    hedging, calls, both = warmed(), list[Call](), asyncio.Event()
+    hedging, calls, both = warmed(), list[Call[Nothing]](), asyncio.Event()
 
-    async def attempt(_request: Request, call: Call) -> str:
+    async def attempt(_request: Request, call: Call[Nothing]) -> str:
         calls.append(call)
         number = len(calls)
         if number == 2:
@@ -130,7 +131,7 @@ async def test_a_failure_of_both_is_that_of_the_first() -> None:
         raise ServiceUnavailableError(f"no {number}")
 
     with pytest.raises(ServiceUnavailableError, match="no 1"):
-        await hedged(attempt, REQUEST, Call(0.0), hedging=hedging, monotonic=lambda: 0.0)
+        await hedged(attempt, REQUEST, Call[Nothing](0.0), hedging=hedging, monotonic=lambda: 0.0)
 
 
 async def test_a_driver_asks_twice_and_tells_of_one_request() -> None:
