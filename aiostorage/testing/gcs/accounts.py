@@ -97,7 +97,7 @@ class Accounts:
 
     def new_hmac_key(self) -> tuple[str, str]:
         """A new access id and its secret."""
-        access_id = "GOOG1E" + base64.b32encode(hashlib.sha256(self._new_id().encode()).digest()).decode()[:55]
+        access_id = "GOOG1E" + base64.b32encode(hashlib.sha512(self._new_id().encode()).digest()).decode()[:55]
         secret = base64.b64encode(hashlib.sha256(self._new_id().encode()).digest()[:30]).decode()
         self.hmac_secrets[access_id] = secret
         return access_id, secret
