@@ -5,18 +5,29 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+from pathlib import Path
 
 from aiostorage.testing.gcs.cloud import Settings
 from aiostorage.testing.gcs.server import GCSServer
 
+_NUMBERS = {
+    "page-size": "how many items a page of a listing has at most",
+    "rewrite-bytes-per-call": "how much a rewrite copies in a call",
+    "resumable-bytes-per-request": "how much of one request a resumable upload keeps",
+    "min-part-bytes": "how long every part but the last of an upload by parts must be",
+    "token-s": "how long an access token lives",
+}
 
-async def serve(server: GCSServer) -> None:
+
+async def serve(server: GCSServer, folder: Path | None) -> None:
     """Serve until a signal comes."""
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with server:
-        print(server.endpoint, flush=True)  # noqa: T201
+        if folder is not None:
+            await asyncio.to_thread(server.write_credentials, folder)
+        print(server.endpoint, flush=True)  # noqa: T201 - this is how others learn of it
         await ended.wait()
 
 
@@ -25,18 +36,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m aiostorage.testing.gcs", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 lets the system choose")
-    parser.add_argument("--project", default="test-project")
-    parser.add_argument("--page-size", type=int, default=1000, help="how many items a page of a listing has at most")
-    parser.add_argument("--rewrite-bytes-per-call", type=int)
-    parser.add_argument("--resumable-bytes-per-request", type=int)
-    options = parser.parse_args()
-    settings = Settings(
-        project=options.project,
-        page_size=options.page_size,
-        rewrite_bytes_per_call=options.rewrite_bytes_per_call,
-        resumable_bytes_per_request=options.resumable_bytes_per_request,
-    )
-    asyncio.run(serve(GCSServer(settings, host=options.host, port=options.port)))
+    parser.add_argument("--project", help="which project the metadata server tells of")
+    parser.add_argument("--authorization", choices=["optional", "required", "ignored"])
+    parser.add_argument("--credentials", type=Path, help="a folder to write files of credentials to")
+    for name, meaning in _NUMBERS.items():
+        parser.add_argument(f"--{name}", type=int, help=meaning)
+    given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
+    host, port, folder = given.pop("host"), given.pop("port"), given.pop("credentials", None)
+    asyncio.run(serve(GCSServer(Settings(**given), host=host, port=port), folder))
 
 
 if __name__ == "__main__":

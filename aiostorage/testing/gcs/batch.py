@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from aiostorage.testing.gcs.errors import GCSError, invalid
 from aiostorage.testing.gcs.messages import Answer, Call
+from aiostorage.testing.gcs.related import boundary_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_CALLS = 100
-
-_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^;\s]+))')
 
 
 def answer(call: Call, run: Callable[[Call], Answer]) -> Answer:
@@ -27,10 +26,7 @@ def answer(call: Call, run: Callable[[Call], Answer]) -> Answer:
     Raises:
         GCSError: It is no batch, or too long a one.
     """
-    match = _BOUNDARY.search(call.headers.get("content-type", ""))
-    if not call.headers.get("content-type", "").lower().startswith("multipart/mixed") or match is None:
-        raise invalid("Failed to parse batch request: multipart/mixed with a boundary is needed.")
-    parts = _parts(call.body, (match[1] or match[2]).encode("latin-1"))
+    parts = _parts(call.body, boundary_of(call, "multipart/mixed"))
     if len(parts) > MAX_CALLS:
         raise invalid(f"The batch request has {len(parts)} calls; the limit is {MAX_CALLS}.", reason="badRequest")
     boundary = f"batch_{abs(hash(call.body)):x}"

@@ -6,18 +6,20 @@ import base64
 import random
 import time
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
 
+from aiostorage.testing.gcs.accounts import Accounts
 from aiostorage.testing.gcs.buckets import Bucket, check_object_name
 from aiostorage.testing.gcs.conditions import UNCONDITIONAL, Conditions
 from aiostorage.testing.gcs.encryption import NO_KEY, Encryption
 from aiostorage.testing.gcs.errors import conflict, invalid, no_bucket
 from aiostorage.testing.gcs.messages import Record, mapping, text
-from aiostorage.testing.gcs.objects import StoredObject, merged, parse_time
+from aiostorage.testing.gcs.objects import StoredObject, from_timestamp, merged, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from aiostorage.testing.gcs.content import Content
     from aiostorage.testing.gcs.copies import Rewrite
@@ -36,6 +38,9 @@ class Settings:
         resumable_bytes_per_request: How much of one request a resumable upload keeps, in multiples of
             256 KiB; None keeps all.
         min_part_bytes: How long every part but the last of an upload by parts must be.
+        token_s: How long an access token lives.
+        authorization: Whether a request must have a token or a signature; what it has is verified unless that
+            is "ignored".
         session_s: How long a resumable upload may take.
         page_size: How many items a page of a listing has at most, whatever the caller asks for.
     """
@@ -44,6 +49,8 @@ class Settings:
     rewrite_bytes_per_call: int | None = None
     resumable_bytes_per_request: int | None = None
     min_part_bytes: int = 5 * 1024 * 1024
+    token_s: float = 3600
+    authorization: Literal["optional", "required", "ignored"] = "optional"
     session_s: float = 7 * 24 * 3600
     page_size: int = 1000
 
@@ -86,11 +93,12 @@ class Cloud:
         self.rewrites: dict[str, Rewrite] = {}
         self.sessions: dict[str, Session] = {}
         self.uploads: dict[str, MultipartUpload] = {}
+        self.accounts: Accounts = Accounts(clock=clock, new_id=self.new_id, token_s=settings.token_s)
         self._last_generation: int = 0
 
     def now(self) -> datetime:
         """The time of day."""
-        return datetime.fromtimestamp(self.clock(), UTC)
+        return from_timestamp(self.clock())
 
     def new_id(self) -> str:
         """A name that nobody guesses."""

@@ -194,6 +194,16 @@ def format_time(value: datetime) -> str:
     return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"
 
 
+def rfc3339(value: datetime) -> str:
+    """RFC 3339 with whole seconds, in UTC."""
+    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def from_timestamp(value: float) -> datetime:
+    """A point in time from seconds since the epoch."""
+    return datetime.fromtimestamp(value, UTC)
+
+
 def parse_time(value: str) -> datetime:
     """A point in time in RFC 3339.
 

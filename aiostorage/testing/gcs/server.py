@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
-from urllib.parse import unquote
 
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
 
-from aiostorage.testing.gcs import batch, json_api, uploads, xml_api
+from aiostorage.testing.gcs import keyfiles, routes
+from aiostorage.testing.gcs.accounts import DEFAULT_EMAIL
 from aiostorage.testing.gcs.cloud import Cloud, Settings
-from aiostorage.testing.gcs.errors import GCSError, not_allowed, not_found
-from aiostorage.testing.gcs.fields import partial
-from aiostorage.testing.gcs.messages import Answer, Call, read_whole
+from aiostorage.testing.gcs.messages import Answer, Call
 
 if TYPE_CHECKING:
     import random
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
     from types import TracebackType
+
+    from aiostorage.testing.gcs.messages import Record
 
 _READ_BYTES = 256 * 1024
 
@@ -61,6 +61,22 @@ class GCSServer:
         """Scheme, host and port, as STORAGE_EMULATOR_HOST takes them."""
         return f"http://{self._host}:{self.port}"
 
+    def service_account_key(self) -> Record:
+        """A new key of the server's account, as the file that a console hands out; needs ``cryptography``."""
+        return keyfiles.service_account(self.cloud, self.endpoint)
+
+    def new_token(self, lifetime_s: float | None = None) -> str:
+        """An access token that the server accepts."""
+        return self.cloud.accounts.new_token(DEFAULT_EMAIL, lifetime_s).value
+
+    def write_credentials(self, folder: Path) -> None:
+        """Write files of credentials: one for each way to get a token, and a key for signatures by HMAC.
+
+        They are ``service_account.json``, ``authorized_user.json``, ``external_account.json`` (with and without
+        impersonation), ``impersonated_service_account.json`` and ``hmac.json``.
+        """
+        keyfiles.write_all(self.cloud, self.endpoint, folder)
+
     async def __aenter__(self) -> Self:
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self.port).start()
@@ -73,37 +89,11 @@ class GCSServer:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        call = _call(request)
-        source = _chunks(request)
         try:
-            answer = await self._answer(call, source)
-        except GCSError as error:
-            answer = _refusal(call, error)
+            answer = await routes.answer(self.cloud, _call(request), _chunks(request))
+        except (ConnectionError, ClientPayloadError):
+            return web.Response(status=400)  # the body was cut short, so nobody hears this
         return await _respond(request, answer)
-
-    async def _answer(self, call: Call, source: AsyncIterator[bytes]) -> Answer:
-        cloud = self.cloud
-        match call.segments:
-            case ["upload" | "resumable", *middle, "storage", "v1", "b", bucket, "o"] if middle in ([], ["upload"]):
-                return _partial(call, await uploads.answer(cloud, call, source, bucket))
-            case ["download", "storage", "v1", "b", bucket, "o", name] if call.method == "GET":
-                return json_api.download(cloud, call, bucket, name)
-            case ["batch", "storage", "v1"] | ["batch"]:
-                if call.method != "POST":
-                    raise not_allowed()
-                return batch.answer(_with_body(call, await read_whole(source)), self._json)
-            case ["storage", "v1", *_]:
-                return self._json(_with_body(call, await read_whole(source)))
-            case _:
-                bucket, _, name = call.path.removeprefix("/").partition("/")
-                return await xml_api.answer(cloud, call, source, unquote(bucket), unquote(name))
-
-    def _json(self, call: Call) -> Answer:
-        match call.segments:
-            case ["storage", "v1", *resource]:
-                return _partial(call, json_api.answer(self.cloud, call, resource))
-            case _:
-                raise not_found()
 
 
 def _call(request: web.Request) -> Call:
@@ -122,32 +112,10 @@ def _call(request: web.Request) -> Call:
     )
 
 
-def _with_body(call: Call, body: bytes) -> Call:
-    return replace(call, body=body)
-
-
 async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
     # An end before its time raises here, so that what is cut short is never stored.
     async for chunk in request.content.iter_any():
         yield chunk
-
-
-def _refusal(call: Call, error: GCSError) -> Answer:
-    headers = (("Content-Range", error.content_range),) if error.content_range else ()
-    if error.status in {304, 499}:
-        return Answer(status=error.status, headers=headers)
-    if call.segments[0] in {"storage", "upload", "download", "resumable", "batch"}:
-        content_type, body = "application/json; charset=UTF-8", error.json()
-    else:
-        content_type, body = "application/xml; charset=UTF-8", error.xml()
-    return Answer(status=error.status, headers=(("Content-Type", content_type), *headers), body=body)
-
-
-def _partial(call: Call, answer: Answer) -> Answer:
-    wanted = call.query.get("fields")
-    if wanted is None or not isinstance(answer.body, bytes) or not answer.body.startswith(b"{"):
-        return answer
-    return replace(answer, body=partial(answer.body, wanted))
 
 
 async def _respond(request: web.Request, answer: Answer) -> web.StreamResponse:
