@@ -23,6 +23,7 @@ from aiostorage._transfer.reader import ObjectReader
 from aiostorage._transfer.writer import ObjectWriter
 from aiostorage.backend import CDN, Administration, Backend, ObjectBody
 from aiostorage.body import Source
+from aiostorage.cdn import ContainerCDN
 from aiostorage.connect import connect
 from aiostorage.container import Container
 from aiostorage.driver import Driver
@@ -58,6 +59,7 @@ from aiostorage.models import (
     Buffer,
     ByteRange,
     Capabilities,
+    CDNPolicy,
     ContainerInfo,
     ContainerOptions,
     CustomerKey,
@@ -78,11 +80,13 @@ from aiostorage.models import (
     PresignOptions,
     ReadOptions,
     Retention,
+    SignedCookies,
     Upload,
     WriteOptions,
 )
 from aiostorage.object import Object
 from aiostorage.options import (
+    CDNOptions,
     CreateContainerOptions,
     DownloadOptions,
     OpenOptions,
@@ -104,6 +108,8 @@ __all__ = [
     "Backend",
     "Buffer",
     "ByteRange",
+    "CDNOptions",
+    "CDNPolicy",
     "Capabilities",
     "CheckpointFile",
     "CheckpointStore",
@@ -111,6 +117,7 @@ __all__ = [
     "ClockSkewError",
     "ClosedError",
     "Container",
+    "ContainerCDN",
     "ContainerInfo",
     "ContainerNotEmptyError",
     "ContainerNotFoundError",
@@ -159,6 +166,7 @@ __all__ = [
     "RetryPolicy",
     "S3Driver",
     "ServiceUnavailableError",
+    "SignedCookies",
     "Source",
     "StorageConnectionError",
     "StorageError",
