@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from datetime import timedelta
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage import checksums
@@ -21,11 +20,11 @@ from aiostorage.errors import (
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.models import PLAIN, WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page, PresignedRequest
-from aiostorage.providers.s3 import config, credentials, names, requests, responses, values
+from aiostorage.models import PLAIN, WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page
+from aiostorage.providers.s3 import config, credentials, names, presigning, requests, responses, values
 from aiostorage.providers.s3.errors import read_error
 from aiostorage.providers.s3.shared_files import read_profile
-from aiostorage.providers.s3.signing import MAX_PRESIGN_S, Signer
+from aiostorage.providers.s3.signing import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
         PostPolicy,
         Prefix,
         PresignedPost,
+        PresignedRequest,
         PresignOptions,
         ReadOptions,
         Upload,
@@ -288,32 +288,19 @@ class S3Backend:
     async def presign(self, method: str, container: str, key: str, options: PresignOptions) -> PresignedRequest:
         """Sign a request for somebody else to send: for seven days at most, and no longer than the credentials live."""
         site = await self._ready(container, key)
-        expires_in_s = options.expires_in_s
-        if options.version_id is not None or options.response_headers or options.upload is not None:
-            raise UnsupportedError("only the latest version, as it is stored, can be presigned", provider=self.name)
-        if method not in {"GET", "HEAD", "PUT", "DELETE"}:
-            raise InvalidArgumentError(f"{method} requests cannot be presigned", provider=self.name)
-        if not 1 <= expires_in_s <= MAX_PRESIGN_S:
-            raise InvalidArgumentError(
-                f"a presigned request lives for 1 to {MAX_PRESIGN_S} seconds", provider=self.name
-            )
-        if self._credentials is None:
-            raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
-        found = await self._credentials.get()
-        signed = requests.presigned_headers(options.headers)
-        url = requests.object_url(site, container, key)
-        now = self._http.now()
-        expires_at = now + timedelta(seconds=int(expires_in_s))
-        return PresignedRequest(
-            method=method,
-            url=self._signer.presign(method, url, signed, found, now, int(expires_in_s)),
-            headers=signed,
-            expires_at=expires_at if found.expires_at is None else min(expires_at, found.expires_at),
-        )
+        self._check_version("presign", options.version_id)
+        url = presigning.request_url(site, method, container, key, options)
+        found = await self._signing_credentials()
+        return presigning.signed_request(self._signer, method, url, options, found, self._http.now())
 
     async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
-        """Sign a form for a browser to post."""
-        raise UnsupportedError("there are no signed forms here", provider=self.name, operation="presign_post")
+        """Sign a form for a browser to post: for seven days at most, and no longer than the credentials live."""
+        site = await self._ready(container, key)
+        self._require(site.vendor.presign_post, "presign_post", "forms for browsers")
+        conditions = presigning.form_conditions(container, key, policy)
+        url = requests.container_url(site, container)
+        found = await self._signing_credentials()
+        return presigning.signed_form(self._signer, url, key, policy, conditions, found, self._http.now())
 
     def administration(self) -> Administration:
         """What lies beside the content of objects."""
@@ -340,6 +327,11 @@ class S3Backend:
 
     def _sign(self, request: Request, found: S3Credentials | None, now: datetime) -> Wire:
         return self._signer.sign(request, found, now)
+
+    async def _signing_credentials(self) -> credentials.S3Credentials:
+        if self._credentials is None:
+            raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
+        return await self._credentials.get()
 
     async def _digests(self, body: Buffer) -> tuple[dict[str, str], ObjectHash | None]:
         """Headers by which the service checks a body, and the hash in them that is cheapest to check again.
