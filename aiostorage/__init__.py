@@ -97,6 +97,7 @@ from aiostorage.options import (
     UploadOptions,
     WriteObjectOptions,
 )
+from aiostorage.providers.s3.distribution import CloudFront
 
 __version__ = "0.1.0"
 
@@ -116,6 +117,7 @@ __all__ = [
     "ChecksumMismatchError",
     "ClockSkewError",
     "ClosedError",
+    "CloudFront",
     "Container",
     "ContainerCDN",
     "ContainerInfo",

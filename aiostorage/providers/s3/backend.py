@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage import checksums
@@ -22,6 +23,7 @@ from aiostorage.errors import (
 )
 from aiostorage.models import PLAIN, WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page
 from aiostorage.providers.s3 import config, credentials, names, presigning, requests, responses, values
+from aiostorage.providers.s3.delivery import Delivery
 from aiostorage.providers.s3.errors import read_error
 from aiostorage.providers.s3.shared_files import read_profile
 from aiostorage.providers.s3.signing import Signer
@@ -86,11 +88,19 @@ class S3Backend:
             credentials=self._credentials,
             **http_options,
         )
+        self._delivery = Delivery(
+            self._settings.cdn,
+            credentials=self._credentials,
+            region=lambda: self._site.region,
+            now=self._http.now,
+            http_options=http_options,
+        )
 
     @property
     def capabilities(self) -> Capabilities:
         """What this service can do, as far as is known of its vendor."""
-        return self._site.vendor.capabilities
+        found = self._site.vendor.capabilities
+        return replace(found, cdn=True) if self._delivery.is_configured else found
 
     def check_name(self, container: str, key: str | None = None) -> None:
         """Refuse what the service cannot hold."""
@@ -307,12 +317,15 @@ class S3Backend:
         raise UnsupportedError("there is nothing beside content here", provider=self.name, operation="administration")
 
     def cdn(self, container: str) -> CDN:
-        """S3 itself has no content delivery."""
-        raise UnsupportedError("there is no content delivery here", provider=self.name, operation="cdn")
+        """Content delivery, where it is configured: S3 itself has none."""
+        return self._delivery.of(container)
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._http.aclose()
+        try:
+            await self._delivery.aclose()
+        finally:
+            await self._http.aclose()
 
     async def _ready(self, container: str | None = None, key: str | None = None) -> config.Site:
         """The site, once the shared files have been asked, and the names have been looked at."""

@@ -85,6 +85,7 @@ _BY_CODE: Final[Mapping[str, Meaning]] = {
     "InvalidRequest": (InvalidArgumentError, False),
     "InvalidStorageClass": (InvalidArgumentError, False),
     "MetadataTooLarge": (InvalidArgumentError, False),
+    "NoSuchDistribution": (InvalidArgumentError, False),
     "InvalidBucketName": (InvalidNameError, False),
     "InvalidObjectName": (InvalidNameError, False),
     "InvalidURI": (InvalidNameError, False),
@@ -114,6 +115,7 @@ _BY_CODE: Final[Mapping[str, Meaning]] = {
     "SlowDown": (RateLimitedError, True),
     "Throttling": (RateLimitedError, True),
     "ThrottlingException": (RateLimitedError, True),
+    "TooManyInvalidationsInProgress": (RateLimitedError, True),
     "TooManyRequests": (RateLimitedError, True),
     "TooManyRequestsException": (RateLimitedError, True),
 }
