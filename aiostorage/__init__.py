@@ -25,6 +25,7 @@ from aiostorage._transfer.reader import ObjectReader
 from aiostorage._transfer.writer import ObjectWriter
 from aiostorage.backend import CDN, Administration, Backend, ObjectBody
 from aiostorage.body import Source
+from aiostorage.cdn import ContainerCDN
 from aiostorage.connect import connect
 from aiostorage.container import Container
 from aiostorage.driver import Driver
@@ -60,6 +61,7 @@ from aiostorage.models import (
     Buffer,
     ByteRange,
     Capabilities,
+    CDNPolicy,
     ContainerInfo,
     ContainerOptions,
     CustomerKey,
@@ -80,11 +82,13 @@ from aiostorage.models import (
     PresignOptions,
     ReadOptions,
     Retention,
+    SignedCookies,
     Upload,
     WriteOptions,
 )
 from aiostorage.object import Object
 from aiostorage.options import (
+    CDNOptions,
     CreateContainerOptions,
     DownloadOptions,
     OpenOptions,
@@ -95,6 +99,7 @@ from aiostorage.options import (
     UploadOptions,
     WriteObjectOptions,
 )
+from aiostorage.providers.s3.distribution import CloudFront
 
 __version__ = "0.1.0"
 
@@ -107,13 +112,17 @@ __all__ = [
     "Backend",
     "Buffer",
     "ByteRange",
+    "CDNOptions",
+    "CDNPolicy",
     "Capabilities",
     "CheckpointFile",
     "CheckpointStore",
     "ChecksumMismatchError",
     "ClockSkewError",
     "ClosedError",
+    "CloudFront",
     "Container",
+    "ContainerCDN",
     "ContainerInfo",
     "ContainerNotEmptyError",
     "ContainerNotFoundError",
@@ -166,6 +175,7 @@ __all__ = [
     "RetryPolicy",
     "S3Driver",
     "ServiceUnavailableError",
+    "SignedCookies",
     "Source",
     "StorageConnectionError",
     "StorageError",

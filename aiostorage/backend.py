@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Buffer,
         ByteRange,
         Capabilities,
+        CDNPolicy,
         ContainerInfo,
         ContainerOptions,
         DeleteOutcome,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         PresignOptions,
         ReadOptions,
         Retention,
+        SignedCookies,
         Upload,
         WriteOptions,
     )
@@ -88,18 +90,28 @@ class ObjectBody(Protocol):
 
 
 class CDN(Protocol):
-    """Content delivery for the objects of one container. Expiry is in seconds."""
+    """Content delivery for the objects of one container. What it has not, it refuses with ``UnsupportedError``."""
 
     def url(self, key: str) -> str:
-        """The public URL of an object."""
+        """The public URL of an object. Pure: no request is made."""
         ...
 
-    async def signed_url(self, key: str, *, expires_in_s: float) -> PresignedRequest:
-        """A URL that works for whoever holds it, for a while."""
+    async def signed_url(self, key: str, policy: CDNPolicy) -> PresignedRequest:
+        """A ``GET`` request on an object that works for whoever holds it, for a while.
+
+        With a ``prefix`` its query opens all objects that begin with it; ``key`` is one of them.
+        """
         ...
 
-    async def purge(self, keys: Sequence[str]) -> None:
-        """Drop cached copies of these objects at the edge."""
+    async def signed_cookies(self, key: str | None, policy: CDNPolicy) -> SignedCookies:
+        """Cookies that open one object, or (then ``key`` is None) all that begin with the policy's ``prefix``."""
+        ...
+
+    async def purge(self, keys: Sequence[str], *, prefixes: Sequence[str]) -> None:
+        """Have the edges drop their copies of objects, and of all that begin with one of the prefixes.
+
+        It returns when the CDN has accepted that; the edges follow within minutes.
+        """
         ...
 
 

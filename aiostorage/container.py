@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack, overload
 
+from aiostorage.cdn import ContainerCDN
 from aiostorage.models import EMPTY
 from aiostorage.object import Object
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from aiostorage._transfer.reader import ObjectReader
     from aiostorage._transfer.writer import ObjectWriter
-    from aiostorage.backend import CDN
     from aiostorage.body import Source
     from aiostorage.driver import Driver
     from aiostorage.models import ContainerInfo, DeleteOutcome, Prefix, Upload
@@ -69,13 +69,13 @@ class Container:
         return EMPTY if self._info is None else self._info.extra
 
     @property
-    def cdn(self) -> CDN:
-        """Content delivery for its objects.
+    def cdn(self) -> ContainerCDN:
+        """Content delivery for its objects: public and signed URLs, cookies, purging.
 
         Raises:
             UnsupportedError: The provider has none; ``driver.capabilities.cdn`` tells.
         """
-        return self._driver.backend.cdn(self._name)
+        return ContainerCDN(self, self._driver.backend.cdn(self._name))
 
     def object(self, name: str, *, version_id: str | None = None) -> Object:
         """A handle on an object, whether there is one or not; no request is made.

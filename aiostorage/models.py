@@ -414,6 +414,53 @@ class PresignedRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CDNPolicy:
+    """What signed URLs or cookies of a CDN open, to whom, and when.
+
+    Attributes:
+        expires_in_s: How long they shall work, from now.
+        prefix: They open all objects whose names begin with this, ``""`` for all there are; None where they
+            open one object.
+        starts_at: From when on they work, with a time zone; None for at once.
+        ip_range: The addresses that they work from, such as ``"192.0.2.0/24"``; None for all.
+    """
+
+    expires_in_s: float = 3600
+    prefix: str | None = None
+    starts_at: datetime | None = None
+    ip_range: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedCookies:
+    """Cookies that open objects of a CDN to the browser that has them, until they expire.
+
+    Attributes:
+        cookies: Names and values, none of which needs quotes. They are secrets, and left out of the repr.
+        host: The host of the CDN: set them for it, or for a domain that it is in.
+        path: The longest path that all the objects are below.
+        is_secure: Whether the CDN speaks HTTPS, so that they need never be sent without.
+        expires_at: When they stop to work, whether the browser still has them or not.
+    """
+
+    cookies: Mapping[str, str] = field(repr=False)
+    host: str
+    path: str
+    is_secure: bool
+    expires_at: datetime
+
+    def headers(self, *, domain: str | None = None) -> list[str]:
+        """Values of the ``Set-Cookie`` headers that hand them to a browser; for its session, and not for scripts.
+
+        Args:
+            domain: The domain to set them for; else they are only for the host that sets them.
+        """
+        scope = f"; Path={self.path}" if domain is None else f"; Domain={domain}; Path={self.path}"
+        secure = "; Secure" if self.is_secure else ""
+        return [f"{name}={value}{scope}{secure}; HttpOnly" for name, value in self.cookies.items()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Numbers that a provider imposes. All sizes are bytes."""
 
@@ -442,7 +489,7 @@ class Capabilities:
         versioning: Listings can show every version, and versions can be read and deleted.
         object_metadata: Objects carry user metadata.
         presign: Requests can be signed for others to send.
-        cdn: Containers have a :class:`~aiostorage.backend.CDN`.
+        cdn: Containers have a :class:`~aiostorage.backend.CDN`: at least public URLs.
         conditional_parts: The two conditions on writes are obeyed by uploads by parts, too.
         conditional_copy: And by copies.
         delete_if_match: Deletions take ``if_match``, and the provider obeys it.

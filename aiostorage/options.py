@@ -12,6 +12,7 @@ from aiostorage.models import EMPTY, ByteRange, ReadOptions, WriteOptions
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
+    from datetime import datetime
 
     from aiostorage._transfer.checkpoint import CheckpointStore
     from aiostorage._transfer.progress import ProgressCallback
@@ -64,6 +65,17 @@ class PostOptions(TypedDict, total=False):
     """Fields that the form must have with exactly these values, by the provider's names."""
     prefixes: Mapping[str, str]
     """Fields that whoever fills the form may choose, and what their values must begin with."""
+
+
+class CDNOptions(TypedDict, total=False):
+    """Whom signed URLs and cookies of a CDN let in, and when. Not every CDN knows more than the first."""
+
+    expires_in_s: float
+    """How long they shall work (3600)."""
+    starts_at: datetime | None
+    """From when on they work, with a time zone; else at once."""
+    ip_range: str | None
+    """The addresses that they work from: one, or a range such as ``"192.0.2.0/24"``; else all."""
 
 
 class TransferOptions(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aiostorage.testing._themes.browsers import Browsers
 from aiostorage.testing._themes.cancelling import Cancelling
 from aiostorage.testing._themes.conditions import Conditions
 from aiostorage.testing._themes.containers import Containers
@@ -32,6 +33,7 @@ class DriverContract(
     Conditions,
     Versions,
     Links,
+    Browsers,
     Cancelling,
 ):
     """What every driver promises, as tests.

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage import checksums
@@ -23,13 +22,13 @@ from aiostorage.errors import (
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.models import PLAIN, WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page, PresignedRequest
-from aiostorage.providers.s3 import config, credentials, names, requests, responses, values
+from aiostorage.models import PLAIN, WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page
+from aiostorage.providers.s3 import config, credentials, names, presigning, requests, responses, values
+from aiostorage.providers.s3.delivery import Delivery
 from aiostorage.providers.s3.errors import read_error
 from aiostorage.providers.s3.express import Sessions, check_listing
 from aiostorage.providers.s3.routes import Routes
 from aiostorage.providers.s3.shared_files import read_profile
-from aiostorage.providers.s3.signing import MAX_PRESIGN_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
         PostPolicy,
         Prefix,
         PresignedPost,
+        PresignedRequest,
         PresignOptions,
         ReadOptions,
         Upload,
@@ -94,11 +94,19 @@ class S3Backend:
             learn=self._routes.learn,
             **http_options,
         )
+        self._delivery = Delivery(
+            self._settings.cdn,
+            credentials=self._credentials,
+            region=lambda: self._site.region,
+            now=self._http.now,
+            http_options=http_options,
+        )
 
     @property
     def capabilities(self) -> Capabilities:
         """What this service can do, as far as is known of its vendor."""
-        return self._site.vendor.capabilities
+        found = self._site.vendor.capabilities
+        return replace(found, cdn=True) if self._delivery.is_configured else found
 
     def check_name(self, container: str, key: str | None = None) -> None:
         """Refuse what the service cannot hold."""
@@ -300,47 +308,39 @@ class S3Backend:
     async def presign(self, method: str, container: str, key: str, options: PresignOptions) -> PresignedRequest:
         """Sign a request for somebody else to send: for seven days at most, and no longer than the credentials live."""
         site = await self._ready(container, key)
-        expires_in_s = options.expires_in_s
-        if options.version_id is not None or options.response_headers or options.upload is not None:
-            raise UnsupportedError("only the latest version, as it is stored, can be presigned", provider=self.name)
-        if method not in {"GET", "HEAD", "PUT", "DELETE"}:
-            raise InvalidArgumentError(f"{method} requests cannot be presigned", provider=self.name)
-        if not 1 <= expires_in_s <= MAX_PRESIGN_S:
-            raise InvalidArgumentError(
-                f"a presigned request lives for 1 to {MAX_PRESIGN_S} seconds", provider=self.name
-            )
-        signed = requests.presigned_headers(options.headers)
-        url = requests.object_url(site, container, key)
-        request = Request(operation="presign", method=method, url=url, headers=signed, container=container, key=key)
-        known = self._credentials_of(request)
-        if known is None:
-            raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
-        found = await known.get()
-        now = self._http.now()
-        expires_at = now + timedelta(seconds=int(expires_in_s))
-        return PresignedRequest(
-            method=method,
-            url=self._routes.presign(request, found, now, int(expires_in_s)),
-            headers=signed,
-            expires_at=expires_at if found.expires_at is None else min(expires_at, found.expires_at),
-        )
+        self._check_version("presign", options.version_id)
+        url = presigning.request_url(site, method, container, key, options)
+        request = Request(operation="presign", method=method, url=url, container=container, key=key)
+        found = await self._signing_credentials(request)
+        signer, url = self._routes.prepare(request)
+        return presigning.signed_request(signer, method, url, options, found, self._http.now())
 
     async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
-        """Sign a form for a browser to post."""
-        raise UnsupportedError("there are no signed forms here", provider=self.name, operation="presign_post")
+        """Sign a form for a browser to post: for seven days at most, and no longer than the credentials live."""
+        site = await self._ready(container, key)
+        self._require(site.vendor.presign_post, "presign_post", "forms for browsers")
+        conditions = presigning.form_conditions(container, key, policy)
+        url = requests.container_url(site, container)
+        request = Request(operation="presign_post", method="POST", url=url, container=container)
+        found = await self._signing_credentials(request)
+        signer, url = self._routes.prepare(request)
+        return presigning.signed_form(signer, url, key, policy, conditions, found, self._http.now())
 
     def administration(self) -> Administration:
         """What lies beside the content of objects."""
         raise UnsupportedError("there is nothing beside content here", provider=self.name, operation="administration")
 
     def cdn(self, container: str) -> CDN:
-        """S3 itself has no content delivery."""
-        raise UnsupportedError("there is no content delivery here", provider=self.name, operation="cdn")
+        """Content delivery, where it is configured: S3 itself has none."""
+        return self._delivery.of(container)
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._http.aclose()
-        await self._sessions.aclose()
+        try:
+            await self._delivery.aclose()
+        finally:
+            await self._http.aclose()
+            await self._sessions.aclose()
 
     async def _ready(self, container: str | None = None, key: str | None = None) -> config.Site:
         """The site, once the shared files have been asked, and the names have been looked at."""
@@ -359,6 +359,12 @@ class S3Backend:
         if self._credentials is None or container is None or not self._routes.has_session(request):
             return self._credentials
         return self._sessions.of(container)
+
+    async def _signing_credentials(self, request: Request) -> S3Credentials:
+        known = self._credentials_of(request)
+        if known is None:
+            raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
+        return await known.get()
 
     async def _digests(self, body: Buffer) -> tuple[dict[str, str], ObjectHash | None]:
         """Headers by which the service checks a body, and the hash in them that is cheapest to check again.

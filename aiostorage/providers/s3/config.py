@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from aiostorage.providers.s3.credentials import S3Credentials
+    from aiostorage.providers.s3.distribution import Distribution
 
 AddressingStyle: TypeAlias = Literal["auto", "path", "virtual"]
 PayloadSigning: TypeAlias = Literal["auto", "always", "never"]
@@ -54,6 +55,9 @@ class S3Options(HTTPOptions, total=False):
     """Called with the serial number of a device, for the code it shows, where the profile's role wants one."""
     anonymous: bool
     """Sign nothing."""
+    cdn: Distribution | Mapping[str, Distribution] | None
+    """What delivers the containers: a public URL (``{container}`` in it stands for the name), or a
+    :class:`~aiostorage.CloudFront`, which can sign and purge; for all containers, or by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,7 @@ class Settings:
     credentials: Callable[[], Awaitable[S3Credentials]] | None = None
     mfa_code: Callable[[str], Awaitable[str]] | None = None
     anonymous: bool = False
+    cdn: Distribution | Mapping[str, Distribution] | None = None
 
 
 def split_options(options: S3Options) -> tuple[Settings, HTTPOptions]:
@@ -102,6 +107,7 @@ def split_options(options: S3Options) -> tuple[Settings, HTTPOptions]:
         credentials=options.pop("credentials", None),
         mfa_code=options.pop("mfa_code", None),
         anonymous=options.pop("anonymous", False),
+        cdn=options.pop("cdn", None),
     )
     has_keys = settings.access_key_id is not None
     if has_keys != (settings.secret_access_key is not None) or (settings.session_token is not None and not has_keys):

@@ -86,6 +86,7 @@ _BY_CODE: Final[Mapping[str, Meaning]] = {
     "InvalidRequest": (InvalidArgumentError, False),
     "InvalidStorageClass": (InvalidArgumentError, False),
     "MetadataTooLarge": (InvalidArgumentError, False),
+    "NoSuchDistribution": (InvalidArgumentError, False),
     "InvalidBucketName": (InvalidNameError, False),
     "InvalidObjectName": (InvalidNameError, False),
     "InvalidURI": (InvalidNameError, False),
@@ -115,6 +116,7 @@ _BY_CODE: Final[Mapping[str, Meaning]] = {
     "SlowDown": (RateLimitedError, True),
     "Throttling": (RateLimitedError, True),
     "ThrottlingException": (RateLimitedError, True),
+    "TooManyInvalidationsInProgress": (RateLimitedError, True),
     "TooManyRequests": (RateLimitedError, True),
     "TooManyRequestsException": (RateLimitedError, True),
 }

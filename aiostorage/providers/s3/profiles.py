@@ -72,6 +72,7 @@ class Vendor:
         read_conditions: ``If-Match`` and ``If-None-Match`` on GetObject are obeyed.
         copy_part: There is an UploadPartCopy operation.
         replaces_metadata: A copy can be given other metadata than its source has.
+        presign_post: Browsers may post forms.
         own_metadata: Names of metadata that the service adds to that of the user.
         limits: The numbers.
     """
@@ -105,6 +106,7 @@ class Vendor:
     read_conditions: bool = False
     copy_part: bool = False
     replaces_metadata: bool = True
+    presign_post: bool = False
     own_metadata: frozenset[str] = frozenset()
     limits: Limits = LIMITS
 
@@ -119,6 +121,8 @@ class Vendor:
             server_side_copy=True,
             versioning=self.versioning,
             presign=True,
+            presign_post=self.presign_post,
+            presign_part=True,
         )
 
 
@@ -142,6 +146,7 @@ AWS = Vendor(
     conditional_copy=True,
     read_conditions=True,
     copy_part=True,
+    presign_post=True,
 )
 
 # Buckets of S3 Express One Zone. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html
@@ -169,6 +174,7 @@ CEPH = Vendor(
     create_if_absent=True,
     read_conditions=True,
     copy_part=True,
+    presign_post=True,
 )
 
 # The S3 front of OpenStack Swift. If-None-Match on writes is checked before, not while, the object is
@@ -211,6 +217,7 @@ MINIO = Vendor(
     write_if_match=True,
     read_conditions=True,
     copy_part=True,
+    presign_post=True,
 )
 
 # Source: https://developers.cloudflare.com/r2/api/s3/api/

@@ -401,11 +401,6 @@ def digest_headers(sha256: bytes | None, computed: ObjectHash | None) -> dict[st
     return headers
 
 
-def presigned_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers as they are signed: lower-case names, plain values."""
-    return {name.lower(): header_text(name, value) for name, value in headers.items()}
-
-
 def _content_headers(options: WriteOptions) -> dict[str, str]:
     named = {
         "content-type": options.content_type,

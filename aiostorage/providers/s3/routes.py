@@ -93,13 +93,13 @@ class Routes:
         route = self._route(request)
         return route.signer.sign(route.lead(request), credentials, now)
 
-    def presign(self, request: Request, credentials: S3Credentials, now: datetime, expires_in_s: int) -> str:
-        """The URL with a signature in its query, for whoever sends exactly the headers of the request with it."""
+    def prepare(self, request: Request) -> tuple[Signer, str]:
+        """Who signs a request that is sent later, and the URL that it is sent to then."""
         route = self._route(request)
         url = route.lead(request).url
         if route.headers:  # as a parameter it needs nothing of whoever sends it
             url = f"{url}{'&' if '?' in url else '?'}{canonical_query(route.headers.items())}"
-        return route.signer.presign(request.method, url, request.headers, credentials, now, expires_in_s)
+        return route.signer, url
 
     def has_session(self, request: Request) -> bool:
         """Whether a request is signed with the credentials of a session with its container."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 EMPTY_SHA256 = hashlib.sha256().hexdigest()
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
-MAX_PRESIGN_S = 7 * 24 * 3600
 SECURITY_TOKEN = "X-Amz-Security-Token"  # noqa: S105 - the name of a header, and of a parameter
 SESSION_TOKEN = "X-Amz-S3session-Token"  # noqa: S105 - the same, for sessions with directory buckets
 
@@ -75,6 +74,8 @@ class Signer:
     ) -> str:
         """The URL with a signature in its query, for whoever sends exactly these headers with it.
 
+        The body is not signed, unless ``x-amz-content-sha256`` is among them and tells its hash.
+
         Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
         """
         timestamp = timestamp_of(now)
@@ -85,7 +86,7 @@ class Signer:
             "X-Amz-Credential": f"{credentials.access_key_id}/{self._scope(timestamp)}",
             "X-Amz-Date": timestamp,
             "X-Amz-Expires": str(expires_in_s),
-            "X-Amz-SignedHeaders": ";".join(sorted(signed)),
+            "X-Amz-SignedHeaders": ";".join(sorted(signed.keys() - _UNSIGNED_HEADERS)),
         }
         if credentials.session_token is not None:
             parameters[self._token_name] = credentials.session_token
@@ -94,12 +95,33 @@ class Signer:
             name, _, value = pair.partition("=")
             encoded.append((name, value))
         query = join_query(sorted(encoded))
-        text, _ = canonical_request(method, path, query, signed, UNSIGNED_PAYLOAD, unsigned=_UNSIGNED_HEADERS)
+        payload = signed.get("x-amz-content-sha256", UNSIGNED_PAYLOAD)
+        text, _ = canonical_request(method, path, query, signed, payload, unsigned=_UNSIGNED_HEADERS)
         signature = self.signature(text, credentials.secret_access_key, timestamp)
         return f"{url.partition('?')[0]}?{query}&X-Amz-Signature={signature}"
 
+    def form_fields(self, credentials: S3Credentials, now: datetime) -> dict[str, str]:
+        """The fields of a form that say who has signed it, and when."""
+        timestamp = timestamp_of(now)
+        fields = {
+            "x-amz-algorithm": "AWS4-HMAC-SHA256",
+            "x-amz-credential": f"{credentials.access_key_id}/{self._scope(timestamp)}",
+            "x-amz-date": timestamp,
+        }
+        if credentials.session_token is not None:
+            fields["x-amz-security-token"] = credentials.session_token
+        return fields
+
+    def form_signature(self, policy: str, credentials: S3Credentials, now: datetime) -> str:
+        """The signature of a form's policy, which is in base64 already."""
+        return self._mac(policy, credentials.secret_access_key, timestamp_of(now))
+
     def signature(self, canonical: str, secret: str, timestamp: str) -> str:
         """The signature of a canonical request."""
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        return self._mac(f"AWS4-HMAC-SHA256\n{timestamp}\n{self._scope(timestamp)}\n{digest}", secret, timestamp)
+
+    def _mac(self, text: str, secret: str, timestamp: str) -> str:
         date = timestamp[:8]
         if self._derived_from != (secret, date):
             key = f"AWS4{secret}".encode()
@@ -107,9 +129,7 @@ class Signer:
                 key = hmac.digest(key, step.encode(), "sha256")
             self._key = key
             self._derived_from = (secret, date)
-        digest = hashlib.sha256(canonical.encode()).hexdigest()
-        to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{self._scope(timestamp)}\n{digest}"
-        return hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+        return hmac.digest(self._key, text.encode(), "sha256").hex()
 
     def _scope(self, timestamp: str) -> str:
         return f"{timestamp[:8]}/{self._region}/{self._service}/aws4_request"

@@ -31,6 +31,7 @@ from aiostorage.models import (
     ObjectHash,
     ObjectRef,
     Part,
+    PostPolicy,
     PresignOptions,
     ReadOptions,
     Upload,
@@ -319,6 +320,20 @@ async def test_presigned_requests() -> None:
     assert query["X-Amz-SignedHeaders"] == ["content-type;host"]
     assert signed.headers == {"content-type": "a/b"}
     assert "Signature" not in repr(signed)
+    assert not server.seen
+
+
+async def test_forms_where_they_are_known_to_work() -> None:
+    async with ScriptedServer() as server:
+        async with backend_of(server, vendor=CEPH) as backend:
+            form = await backend.presign_post("bucket", "k", PostPolicy(expires_in_s=90))
+        async with backend_of(server, vendor=GENERIC) as backend:
+            with pytest.raises(UnsupportedError):
+                await backend.presign_post("bucket", "k", PostPolicy())
+        async with backend_of(server, vendor=CEPH, anonymous=True) as anonymous:
+            with pytest.raises(AuthenticationError):
+                await anonymous.presign_post("bucket", "k", PostPolicy())
+    assert form.url == f"{server.url}/bucket"
     assert not server.seen
 
 
