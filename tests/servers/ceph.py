@@ -74,6 +74,9 @@ osd_class_default_list = *
 rgw_data = {run}/rgw
 rgw_frontends = beast endpoint=127.0.0.1:{port}
 rgw_exit_timeout_secs = 1
+rgw_crypt_require_ssl = false
+rgw_crypt_s3_kms_backend = testing
+rgw_crypt_s3_kms_encryption_keys = {kms_key_id}=YWlvc3RvcmFnZSB0ZXN0cywga2V5IG51bWJlciBvbmU=
 """
 
 UNPACKED = """\
@@ -122,6 +125,7 @@ class CephServer(S3Server):
     name = "ceph"
     access_key: ClassVar[str] = "ceph-user"
     secret_key: ClassVar[str] = "ceph-secret-0123456789"
+    kms_key_id: ClassVar[str] = "tests-key-1"
     capacity_bytes: ClassVar[int] = 2 * 1024**3
 
     def install(self) -> None:
@@ -141,6 +145,7 @@ class CephServer(S3Server):
             osd_port=osd_port,
             last_osd_port=osd_port + 300,  # it takes eight, wherever they are free
             port=port,
+            kms_key_id=self.kms_key_id,
             capacity=self.capacity_bytes,
             unpacked="" if libraries is None else UNPACKED.format(libraries=libraries),
         )
