@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aiostorage.models import ByteRange
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from aiostorage._http.call import ResponseStream
-    from aiostorage.models import ByteRange, ObjectInfo
+    from aiostorage.models import ObjectInfo
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 
@@ -50,6 +52,18 @@ def content_length(headers: Mapping[str, str]) -> int | None:
     """The length that an answer announces; None where it announces none, or nonsense."""
     told = headers.get("content-length", "")
     return int(told) if told.isascii() and told.isdigit() and len(told) <= 19 else None
+
+
+def whole_size(headers: Mapping[str, str]) -> int | None:
+    """The size of the object that an answer holds a range of; None where it does not tell."""
+    found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+    return None if found is None or found[3] == "*" else int(found[3])
+
+
+def part_range(headers: Mapping[str, str]) -> ByteRange | None:
+    """The range that an answer holds, where not we but the server knows where it begins; None for all."""
+    found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+    return None if found is None else ByteRange(int(found[1]), int(found[2]) + 1)
 
 
 def which_bytes(

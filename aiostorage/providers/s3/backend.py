@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
@@ -18,12 +19,34 @@ from aiostorage.errors import (
     AuthenticationError,
     InvalidArgumentError,
     ObjectNotFoundError,
+    PreconditionFailedError,
     StorageError,
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.models import PLAIN, WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page
-from aiostorage.providers.s3 import config, credentials, names, presigning, requests, responses, values
+from aiostorage.models import (
+    EMPTY,
+    PLAIN,
+    WHOLE,
+    DeleteOutcome,
+    ObjectHash,
+    ObjectRef,
+    Page,
+    ReadOptions,
+)
+from aiostorage.providers.s3 import (
+    config,
+    credentials,
+    headers,
+    names,
+    presigning,
+    requests,
+    responses,
+    upload_requests,
+    upload_responses,
+    values,
+)
+from aiostorage.providers.s3.administration import S3Administration
 from aiostorage.providers.s3.delivery import Delivery
 from aiostorage.providers.s3.errors import read_error
 from aiostorage.providers.s3.express import Sessions, check_listing
@@ -41,6 +64,7 @@ if TYPE_CHECKING:
         Capabilities,
         ContainerInfo,
         ContainerOptions,
+        HashAlgorithm,
         ListQuery,
         ObjectInfo,
         Part,
@@ -49,7 +73,6 @@ if TYPE_CHECKING:
         PresignedPost,
         PresignedRequest,
         PresignOptions,
-        ReadOptions,
         Upload,
         WriteOptions,
     )
@@ -119,11 +142,13 @@ class S3Backend:
     async def create_container(self, container: str, options: ContainerOptions = PLAIN) -> ContainerInfo:
         """Make a container. Where a service would accept one of ours again it is asked first whether it has it."""
         site = await self._ready(container)
+        self._require(not options.object_lock or site.vendor.retention, "create_container", "object locks")
+        self._require(options.storage_class is None, "create_container", "storage classes of containers")
         if site.vendor.recreates_containers and await self._has_container(container):
             raise AlreadyExistsError(
                 "the container exists", provider=self.name, operation="create_container", container=container
             )
-        response = await self._http.send(requests.create_container(site, container))
+        response = await self._http.send(requests.create_container(site, container, options))
         return responses.container_info(container, response.headers)
 
     async def head_container(self, container: str) -> ContainerInfo:
@@ -148,12 +173,24 @@ class S3Backend:
     async def put_object(
         self, container: str, key: str, body: Buffer, options: WriteOptions, *, on_sent: OnSent | None = None
     ) -> ObjectInfo:
-        """Store an object in one request."""
+        """Store an object in one request.
+
+        Where there is a condition, a reply that gets lost is a trap: the request is sent again, and now
+        the condition does not hold because of our own object. So what is written under a condition
+        carries a random value in its metadata, by which it is recognised. Content alone would not do:
+        of two that race to write the same, both would believe that they have won.
+        """
         site = await self._ready(container, key)
         self._check_writing("put_object", options)
-        digests, computed = await self._digests(body)
-        request = requests.put_object(site, container, key, body, options, digests=digests, on_sent=on_sent)
-        response = await self._http.send(request)
+        digests, computed = await self._digests(body, options.checksum, is_locked=_is_locked(options))
+        write_id = _new_write_id(options)
+        request = requests.put_object(
+            site, container, key, body, options, digests=digests, write_id=write_id, on_sent=on_sent
+        )
+        try:
+            response = await self._http.send(request)
+        except PreconditionFailedError as error:
+            return await self._written_before(error, site, container, key, options, write_id)
         return responses.put_object(request, response, options, site.vendor, computed=computed)
 
     async def get_object(self, container: str, key: str, options: ReadOptions) -> HTTPObjectBody:
@@ -163,10 +200,12 @@ class S3Backend:
         request = requests.get_object(site, container, key, options)
         stream = await self._http.stream(request)
         try:
-            head = responses.get_object(request, stream.status, stream.headers, options.byte_range, site.vendor)
+            head = responses.get_object(request, stream.status, stream.headers, options, site.vendor)
         except StorageError:
             await stream.aclose()
             raise
+        if head.info.object_hash is not None:
+            await checksums.load(head.info.object_hash.algorithm)  # so that whoever reads can check it
         return HTTPObjectBody(stream, head)
 
     async def head_object(self, container: str, key: str, options: ReadOptions) -> ObjectInfo:
@@ -188,9 +227,17 @@ class S3Backend:
         """Remove an object, or make it invisible where the container keeps versions."""
         site = await self._ready(container, key)
         self._check_version("delete_object", version_id)
-        ref = ObjectRef(container=container, key=key, version_id=version_id)
-        with contextlib.suppress(ObjectNotFoundError):
-            await self._http.send(requests.delete_object(site, ref))
+        self._require(if_match is None or site.vendor.delete_if_match, "delete_object", "if_match")
+        self._require(not bypass_retention or site.vendor.retention, "delete_object", "retention")
+        ref = ObjectRef(container=container, key=key, version_id=version_id, if_match=if_match)
+        try:
+            await self._http.send(requests.delete_object(site, ref, bypass_retention=bypass_retention))
+        except ObjectNotFoundError:
+            pass
+        except PreconditionFailedError as error:
+            # An earlier try may have deleted it, and left a delete marker.
+            if error.attempts == 1 or await self._has_object(container, key):
+                raise
 
     async def delete_objects(
         self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
@@ -199,6 +246,7 @@ class S3Backend:
         site = await self._ready(container)
         for ref in refs:
             self.check_name(container, ref.key)
+        self._require(not bypass_retention or site.vendor.retention, "delete_objects", "retention")
         limit = site.vendor.limits.max_delete_batch
         if len(refs) > limit:
             raise InvalidArgumentError(f"more than {limit} objects to delete at once", provider=self.name)
@@ -206,27 +254,38 @@ class S3Backend:
         bulk = [ref for ref in refs if self._is_for_bulk_delete(ref)]
         outcomes: dict[ObjectRef, DeleteOutcome] = {}
         if bulk:
-            request = requests.delete_objects(site, container, bulk)
+            request = requests.delete_objects(site, container, bulk, bypass_retention=bypass_retention)
             try:
                 response = await self._http.send(request)
             except UnsupportedError:
                 pass
             else:
                 outcomes |= zip(bulk, responses.delete_objects(request, response, bulk), strict=True)
-        return await self._delete_singly(container, refs, outcomes)
+        return await self._delete_singly(container, refs, outcomes, bypass_retention=bypass_retention)
 
     async def copy_object(
         self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
     ) -> ObjectInfo:
-        """Copy within the service."""
+        """Copy within the service. What was said of conditions at :meth:`put_object` goes for copies, too."""
         site = await self._ready(container, key)
         self.check_name(source.container, source.key)
         self._check_version("copy_object", source.version_id)
         if options is not None:
             self._require(site.vendor.replaces_metadata, "copy_object", "a copy with other metadata")
             self._check_writing("copy_object", options, also=site.vendor.conditional_copy)
-        request = requests.copy_object(site, source, container, key, options)
-        return responses.copy_object(request, await self._http.send(request), options, site.vendor)
+        is_encrypted = source.customer_key is not None or (options is not None and options.encryption is not None)
+        self._require(site.vendor.encrypted_copies or not is_encrypted, "copy_object", "encryption of a copy")
+        tags = await self._tags_to_set(source, options)
+        write_id = None if options is None else _new_write_id(options)
+        request = requests.copy_object(site, source, container, key, options, write_id=write_id)
+        try:
+            response = await self._http.send(request)
+        except PreconditionFailedError as error:
+            if options is None:
+                raise
+            return await self._written_before(error, site, container, key, options, write_id)
+        info = responses.copy_object(request, response, options, site.vendor)
+        return await self._tagged(container, info, tags)
 
     async def list_objects(self, container: str, query: ListQuery, *, token: str | None) -> Page[ObjectInfo | Prefix]:
         """One page of objects."""
@@ -245,17 +304,19 @@ class S3Backend:
         """Begin an upload by parts."""
         site = await self._ready(container, key)
         self._check_writing("create_upload", options, also=site.vendor.conditional_complete)
-        request = requests.create_upload(site, container, key, options)
-        return responses.create_upload(request, await self._http.send(request))
+        checksum = options.checksum or ("crc32" if site.upload_digest == "crc32" else None)
+        request = upload_requests.create_upload(site, container, key, options, checksum=checksum)
+        return upload_responses.create_upload(request, await self._http.send(request), options, checksum=checksum)
 
     async def upload_part(
         self, upload: Upload, number: int, offset: int, body: Buffer, *, on_sent: OnSent | None = None
     ) -> Part:
         """Store a part."""
         site = await self._ready(upload.container, upload.key)
-        digests, computed = await self._digests(body)
-        request = requests.upload_part(site, upload, number, body, digests=digests, on_sent=on_sent)
-        return responses.upload_part(request, await self._http.send(request), number, offset, computed=computed)
+        # No part can have a checksum of another kind than its upload was begun with, but for the oldest one.
+        digests, computed = await self._digests(body, upload.checksum, default="md5" if site.upload_digest else None)
+        request = upload_requests.upload_part(site, upload, number, body, digests=digests, on_sent=on_sent)
+        return upload_responses.upload_part(request, await self._http.send(request), number, offset, computed=computed)
 
     async def copy_part(self, upload: Upload, number: int, source: ObjectRef, byte_range: ByteRange) -> Part:
         """Store a part that is a range of an object the service holds already."""
@@ -263,45 +324,48 @@ class S3Backend:
         self.check_name(source.container, source.key)
         self._check_version("copy_part", source.version_id)
         self._require(site.vendor.copy_part, "copy_part", "parts that are copies")
-        request = requests.copy_part(site, upload, number, source, byte_range)
-        return responses.copy_part(request, await self._http.send(request), number, byte_range)
+        request = upload_requests.copy_part(site, upload, number, source, byte_range)
+        return upload_responses.copy_part(request, await self._http.send(request), upload, number, byte_range)
 
     async def complete_upload(self, upload: Upload, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
         """Publish the parts as one object."""
         site = await self._ready(upload.container, upload.key)
         self._check_writing("complete_upload", options, also=site.vendor.conditional_complete)
-        has_crc32 = site.upload_digest == "crc32" and site.vendor.full_object_checksums
-        crc32 = await asyncio.to_thread(_crc32_of, parts) if has_crc32 else None
-        request = requests.complete_upload(site, upload, parts, options, crc32=crc32)
+        checksum = None
+        if upload.checksum is not None and await checksums.load(upload.checksum):
+            kind = site.vendor.checksum_type(upload.checksum)
+            checksum = await asyncio.to_thread(values.joined_hash, upload.checksum, parts, kind)
+        request = upload_requests.complete_upload(site, upload, parts, options, checksum=checksum)
         try:
             response = await self._http.send(request)
-        except UploadNotFoundError as error:
-            completed = await self._completed(upload, parts, crc32) if error.attempts > 1 else None
+        except (UploadNotFoundError, PreconditionFailedError) as error:
+            completed = await self._completed(upload, parts, checksum, error) if error.attempts > 1 else None
             if completed is None:
                 raise
             return completed
-        return responses.complete_upload(request, response, parts, options, crc32=crc32)
+        info = upload_responses.complete_upload(request, response, parts, options, checksum=checksum)
+        return await self._tagged(upload.container, info, {} if site.vendor.tags_everywhere else options.tags)
 
     async def abort_upload(self, upload: Upload) -> None:
         """Drop an upload and all its parts."""
         site = await self._ready(upload.container, upload.key)
-        await self._http.send(requests.abort_upload(site, upload))
+        await self._http.send(upload_requests.abort_upload(site, upload))
 
     async def list_uploads(self, container: str, *, prefix: str, token: str | None) -> Page[Upload]:
         """One page of unfinished uploads."""
         site = await self._ready(container)
-        request = requests.list_uploads(site, container, prefix=prefix, token=token)
+        request = upload_requests.list_uploads(site, container, prefix=prefix, token=token)
         try:
             response = await self._http.send(request)
         except UploadNotFoundError:  # rclone, where the container has never seen an upload by parts
             return Page(items=[])
-        return responses.list_uploads(request, response, site.vendor)
+        return upload_responses.list_uploads(request, response, site.vendor)
 
     async def list_parts(self, upload: Upload, *, token: str | None) -> Page[Part]:
         """One page of the parts of an upload."""
         site = await self._ready(upload.container, upload.key)
-        request = requests.list_parts(site, upload, token=token)
-        return responses.list_parts(request, await self._http.send(request))
+        request = upload_requests.list_parts(site, upload, token=token)
+        return upload_responses.list_parts(request, await self._http.send(request), upload)
 
     # The rest
 
@@ -328,7 +392,7 @@ class S3Backend:
 
     def administration(self) -> Administration:
         """What lies beside the content of objects."""
-        raise UnsupportedError("there is nothing beside content here", provider=self.name, operation="administration")
+        return S3Administration(self._ready, self._http.send)
 
     def cdn(self, container: str) -> CDN:
         """Content delivery, where it is configured: S3 itself has none."""
@@ -366,28 +430,98 @@ class S3Backend:
             raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
         return await known.get()
 
-    async def _digests(self, body: Buffer) -> tuple[dict[str, str], ObjectHash | None]:
+    async def _digests(
+        self,
+        body: Buffer,
+        wanted: HashAlgorithm | None,
+        *,
+        default: HashAlgorithm | None = None,
+        is_locked: bool = False,
+    ) -> tuple[dict[str, str], ObjectHash | None]:
         """Headers by which the service checks a body, and the hash in them that is cheapest to check again.
 
         Computed before the request is sent, so that no retry computes them once more.
+
+        Args:
+            body: What is sent.
+            wanted: What the caller asks for.
+            default: What goes with it where the caller asks for nothing, and the signature is not checked.
+            is_locked: Whether the service takes nothing without a digest that is not part of the signature.
         """
         site = self._site
+        algorithm = wanted or default or site.upload_digest or ("md5" if is_locked else None)
         sha256 = await checksums.digest("sha256", body) if site.signs_payload else None
         computed = None if sha256 is None else ObjectHash(algorithm="sha256", value=sha256.hex())
-        if site.upload_digest is not None:
-            digest = await checksums.digest(site.upload_digest, body)
-            computed = ObjectHash(algorithm=site.upload_digest, value=digest.hex())
-        return requests.digest_headers(sha256, computed), computed
+        if algorithm is None:
+            return headers.digest_headers(sha256), computed
+        if computed is None or computed.algorithm != algorithm:
+            computed = ObjectHash(algorithm=algorithm, value=(await checksums.digest(algorithm, body)).hex())
+        return headers.digest_headers(sha256, computed), computed
 
-    async def _completed(self, upload: Upload, parts: Sequence[Part], crc32: int | None) -> ObjectInfo | None:
-        """The object, if it is what these parts make: then an earlier try has completed the upload."""
+    async def _written_before(
+        self,
+        error: PreconditionFailedError,
+        site: config.Site,
+        container: str,
+        key: str,
+        options: WriteOptions,
+        write_id: str | None,
+    ) -> ObjectInfo:
+        """The object, if an earlier try has written it, and only the reply was lost; else ``error``."""
+        if error.attempts > 1 and write_id is not None:
+            request = requests.head_object(site, container, key, ReadOptions(customer_key=options.customer_key))
+            with contextlib.suppress(ObjectNotFoundError):
+                response = await self._http.send(request)
+                if values.write_id_of(response.headers) == write_id:
+                    return responses.object_info(key, response.headers, site.vendor)
+        raise error
+
+    async def _completed(
+        self, upload: Upload, parts: Sequence[Part], checksum: ObjectHash | None, error: StorageError
+    ) -> ObjectInfo | None:
+        """The object, if it is what these parts make: then an earlier try has completed the upload.
+
+        A condition that did not hold leaves the upload as it is; one that is gone was completed.
+        """
+        if isinstance(error, PreconditionFailedError) and await self._has_upload(upload):
+            return None
         try:
-            info = await self.head_object(upload.container, upload.key, WHOLE)
+            info = await self.head_object(upload.container, upload.key, ReadOptions(customer_key=upload.customer_key))
         except StorageError:
             return None
         is_same_etag = info.etag is not None and info.etag == values.multipart_etag(parts)
-        is_same_hash = crc32 is not None and info.object_hash == values.crc32_hash(crc32)
+        is_same_hash = checksum is not None and info.object_hash == checksum
         return info if is_same_etag or is_same_hash else None
+
+    async def _has_upload(self, upload: Upload) -> bool:
+        try:
+            await self.list_parts(upload, token=None)
+        except UploadNotFoundError:
+            return False
+        except StorageError:  # nobody can tell, so it is not claimed to be completed
+            return True
+        return True
+
+    async def _tags_to_set(self, source: ObjectRef, options: WriteOptions | None) -> Mapping[str, str]:
+        """The tags that a copy will lack, where the service forgets them."""
+        vendor = self._site.vendor
+        if options is None or not vendor.tags or vendor.tags_everywhere:
+            return EMPTY
+        return options.tags or await self.administration().get_tags(replace(source, if_match=None))
+
+    async def _tagged(self, container: str, info: ObjectInfo, tags: Mapping[str, str]) -> ObjectInfo:
+        if not tags:
+            return info
+        written = ObjectRef(container=container, key=info.key, version_id=info.version_id)
+        await self.administration().set_tags(written, tags)
+        return replace(info, tag_count=len(tags))
+
+    async def _has_object(self, container: str, key: str) -> bool:
+        try:
+            await self.head_object(container, key, WHOLE)
+        except ObjectNotFoundError:
+            return False
+        return True
 
     async def _has_container(self, container: str) -> bool:
         try:
@@ -398,10 +532,16 @@ class S3Backend:
 
     def _is_for_bulk_delete(self, ref: ObjectRef) -> bool:
         vendor = self._site.vendor
-        return vendor.bulk_delete and xml.is_expressible(ref.key) and (vendor.versioning or ref.version_id is None)
+        is_offered = (vendor.versioning or ref.version_id is None) and (vendor.delete_if_match or ref.if_match is None)
+        return vendor.bulk_delete and xml.is_expressible(ref.key) and is_offered
 
     async def _delete_singly(
-        self, container: str, refs: Sequence[ObjectRef], known: Mapping[ObjectRef, DeleteOutcome]
+        self,
+        container: str,
+        refs: Sequence[ObjectRef],
+        known: Mapping[ObjectRef, DeleteOutcome],
+        *,
+        bypass_retention: bool,
     ) -> list[DeleteOutcome]:
         """Outcomes for all, in order; what is not known yet is deleted, one request for each."""
         room = asyncio.Semaphore(SINGLE_DELETES_AT_ONCE)
@@ -410,7 +550,13 @@ class S3Backend:
             error = None
             async with room:
                 try:
-                    await self.delete_object(container, ref.key, version_id=ref.version_id)
+                    await self.delete_object(
+                        container,
+                        ref.key,
+                        version_id=ref.version_id,
+                        if_match=ref.if_match,
+                        bypass_retention=bypass_retention,
+                    )
                 except StorageError as failure:
                     error = failure
             return DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error)
@@ -432,9 +578,14 @@ class S3Backend:
         self._check_version(operation, options.version_id)
         if options.if_match is not None or options.if_none_match is not None:
             self._require(vendor.read_conditions, operation, "conditions on reads")
+        self._require(options.customer_key is None or "customer" in vendor.encryption, operation, "keys of ours")
+        if options.part_number is not None:
+            self._require(vendor.part_numbers, operation, "reads of parts")
+            if options.byte_range is not None:
+                raise InvalidArgumentError("a part, or a range of bytes", provider=self.name, operation=operation)
 
     def _check_writing(self, operation: str, options: WriteOptions, *, also: bool = True) -> None:
-        """Refuse conditions that the service may ignore.
+        """Refuse what the service may ignore.
 
         Args:
             operation: For the error.
@@ -448,13 +599,14 @@ class S3Backend:
             self._require(vendor.create_if_absent and also, operation, "if_none_match")
         if options.if_match is not None:
             self._require(vendor.write_if_match and also, operation, "if_match")
+        if (missing := vendor.capabilities.missing_for(options)) is not None:
+            self._require(False, operation, missing)
 
 
-def _crc32_of(parts: Sequence[Part]) -> int | None:
-    """The CRC-32 of the parts joined, if that of each is known."""
-    combined = 0
-    for part in parts:
-        if part.checksum is None or part.checksum.algorithm != "crc32":
-            return None
-        combined = checksums.crc32_combine(combined, int(part.checksum.value, 16), part.size)
-    return combined
+def _new_write_id(options: WriteOptions) -> str | None:
+    """What tells this write from all others, where that may be needed."""
+    return None if options.if_match is None and options.if_none_match is None else secrets.token_hex(16)
+
+
+def _is_locked(options: WriteOptions) -> bool:
+    return options.retention is not None or options.legal_hold is not None

@@ -81,10 +81,16 @@ _BY_CODE: Final[Mapping[str, Meaning]] = {
     "EntityTooLarge": (InvalidArgumentError, False),
     "EntityTooSmall": (InvalidArgumentError, False),
     "InvalidArgument": (InvalidArgumentError, False),
+    "InvalidDigest": (InvalidArgumentError, False),
+    "InvalidEncryptionAlgorithmError": (InvalidArgumentError, False),
     "InvalidPart": (InvalidArgumentError, False),
     "InvalidPartOrder": (InvalidArgumentError, False),
     "InvalidRequest": (InvalidArgumentError, False),
     "InvalidStorageClass": (InvalidArgumentError, False),
+    "InvalidTag": (InvalidArgumentError, False),
+    "KMS.NotFoundException": (InvalidArgumentError, False),
+    "MalformedPolicy": (InvalidArgumentError, False),
+    "MalformedXML": (InvalidArgumentError, False),
     "MetadataTooLarge": (InvalidArgumentError, False),
     "NoSuchDistribution": (InvalidArgumentError, False),
     "InvalidBucketName": (InvalidNameError, False),
@@ -92,6 +98,7 @@ _BY_CODE: Final[Mapping[str, Meaning]] = {
     "InvalidURI": (InvalidNameError, False),
     "KeyTooLongError": (InvalidNameError, False),
     "XMinioInvalidObjectName": (InvalidNameError, False),
+    "AccessControlListNotSupported": (UnsupportedError, False),
     "MethodNotAllowed": (UnsupportedError, False),
     "NotImplemented": (UnsupportedError, False),
     # Harm on the way
@@ -126,6 +133,12 @@ _NOT_FOUND: Final[Mapping[str, type[StorageError]]] = {
     "head_object": ObjectNotFoundError,
     "delete_object": ObjectNotFoundError,
     "copy_object": ObjectNotFoundError,
+    "get_tags": ObjectNotFoundError,
+    "set_tags": ObjectNotFoundError,
+    "set_acl": ObjectNotFoundError,
+    "set_retention": ObjectNotFoundError,
+    "set_legal_hold": ObjectNotFoundError,
+    "restore_object": ObjectNotFoundError,
     "upload_part": UploadNotFoundError,
     "copy_part": UploadNotFoundError,
     "complete_upload": UploadNotFoundError,
@@ -242,7 +255,10 @@ def _error_fields(body: bytes) -> Record:
 
 def _message(kind: type[StorageError], fields: Record, request: Request, response: Response) -> str:
     if request.method == "HEAD" and response.status == 400 and kind is AuthenticationError:
-        return "the service refuses the request and does not say why; perhaps the credentials have expired"
+        return (
+            "the service refuses the request and does not say why; perhaps the credentials have expired,"
+            " or the object was encrypted with a key that must come with the request"
+        )
     if kind in _OWN_WORDS:
         return _OWN_WORDS[kind]
     region = _other_region(response, fields)

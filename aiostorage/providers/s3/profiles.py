@@ -10,9 +10,15 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aiostorage.models import Capabilities, Limits
+from aiostorage.providers.s3.settings import SETTINGS
+from aiostorage.providers.s3.values import WRITE_ID_NAME
+
+if TYPE_CHECKING:
+    from aiostorage.models import HashAlgorithm
+    from aiostorage.providers.s3.values import ChecksumType
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -30,6 +36,8 @@ LIMITS = Limits(
     max_page_size=1000,
 )
 """Those of Amazon S3. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
+
+ALL_CHECKSUMS: frozenset[HashAlgorithm] = frozenset({"md5", "crc32", "crc32c", "crc64nvme", "sha1", "sha256"})
 
 EQUAL_PARTS = dataclasses.replace(LIMITS, equal_parts=True)
 
@@ -50,7 +58,8 @@ class Vendor:
             headers of the object deny encryption (a listing cannot tell), or ``never``.
         upload_digest: What goes with a body so that the service checks it.
         verifies_signed_payload: A signed SHA-256 of the body is checked, and no other digest is needed.
-        full_object_checksums: The checksum of an upload by parts may be that of the whole object.
+        full_object_checksums: The CRC of an upload by parts may be that of the whole object.
+        checksums: What a body or part may come with so that the service checks it.
         returns_checksums: Reads may ask for ``x-amz-checksum-*``, and the service has computed them itself.
         list_version: Which of the two list operations to use. A service that answers the second as if it
             were the first is noticed; see ``responses.list_objects``.
@@ -70,10 +79,23 @@ class Vendor:
         conditional_complete: The same two are obeyed on CompleteMultipartUpload.
         conditional_copy: The same two are obeyed on CopyObject.
         read_conditions: ``If-Match`` and ``If-None-Match`` on GetObject are obeyed.
+        delete_if_match: ``If-Match`` on DeleteObject, and etags in DeleteObjects, are obeyed.
         copy_part: There is an UploadPartCopy operation.
+        part_numbers: GetObject and HeadObject give a part by its number.
         replaces_metadata: A copy can be given other metadata than its source has.
+        tags: Objects can be tagged.
+        tags_everywhere: Tags are obeyed by CreateMultipartUpload and CopyObject, too, and come along with copies that
+            are given other metadata. Otherwise they are set afterwards.
+        container_tags: And containers.
+        acl: There are canned ACLs.
+        retention: There are object locks.
+        lifts_retention: What is retained in governance mode can be freed, not only retained for a shorter time.
+        restore: Archived objects can be restored.
+        encryption: Whose keys objects can be encrypted with.
+        encrypted_copies: CopyObject encrypts, and reads what is encrypted.
+        settings: Names of the documents that containers have; see ``settings``.
         presign_post: Browsers may post forms.
-        own_metadata: Names of metadata that the service adds to that of the user.
+        own_metadata: Names of metadata that are not the user's.
         limits: The numbers.
     """
 
@@ -88,6 +110,7 @@ class Vendor:
     upload_digest: Literal["md5", "crc32"] | None = "md5"
     verifies_signed_payload: bool = False
     full_object_checksums: bool = False
+    checksums: frozenset[HashAlgorithm] = frozenset({"md5"})
     returns_checksums: bool = False
     list_version: Literal[1, 2] = 2
     ordered_lists: bool = True
@@ -104,10 +127,22 @@ class Vendor:
     conditional_complete: bool = False
     conditional_copy: bool = False
     read_conditions: bool = False
+    delete_if_match: bool = False
     copy_part: bool = False
+    part_numbers: bool = False
     replaces_metadata: bool = True
+    tags: bool = False
+    tags_everywhere: bool = True
+    container_tags: bool = False
+    acl: bool = False
+    retention: bool = False
+    lifts_retention: bool = True
+    restore: bool = False
+    encryption: frozenset[Literal["managed", "kms", "customer"]] = frozenset()
+    encrypted_copies: bool = True
+    settings: frozenset[str] = frozenset()
     presign_post: bool = False
-    own_metadata: frozenset[str] = frozenset()
+    own_metadata: frozenset[str] = frozenset({WRITE_ID_NAME})
     limits: Limits = LIMITS
 
     @property
@@ -123,7 +158,26 @@ class Vendor:
             presign=True,
             presign_post=self.presign_post,
             presign_part=True,
+            conditional_parts=self.conditional_complete,
+            conditional_copy=self.conditional_copy,
+            delete_if_match=self.delete_if_match,
+            replaces_metadata=self.replaces_metadata,
+            tags=self.tags,
+            acl=self.acl,
+            retention=self.retention,
+            restore=self.restore,
+            encryption=self.encryption,
+            checksums=self.checksums,
+            settings=self.settings,
         )
+
+    def checksum_type(self, algorithm: HashAlgorithm | None) -> ChecksumType:
+        """Of what the checksum of an upload by parts is made.
+
+        Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+        """
+        is_full = algorithm == "crc64nvme" or (self.full_object_checksums and algorithm in {"crc32", "crc32c"})
+        return "FULL_OBJECT" if is_full else "COMPOSITE"
 
 
 AWS = Vendor(
@@ -135,6 +189,7 @@ AWS = Vendor(
     upload_digest="crc32",
     verifies_signed_payload=True,
     full_object_checksums=True,
+    checksums=ALL_CHECKSUMS,
     returns_checksums=True,
     url_encoded_lists=True,
     paged_containers=True,
@@ -145,7 +200,16 @@ AWS = Vendor(
     conditional_complete=True,
     conditional_copy=True,
     read_conditions=True,
+    delete_if_match=True,
     copy_part=True,
+    part_numbers=True,
+    tags=True,
+    container_tags=True,
+    acl=True,
+    retention=True,
+    restore=True,
+    encryption=frozenset({"managed", "kms", "customer"}),
+    settings=frozenset(SETTINGS),
     presign_post=True,
 )
 
@@ -158,11 +222,20 @@ DIRECTORY_BUCKETS = dataclasses.replace(
     ordered_lists=False,
     document_digest="crc32",
     versioning=False,
+    tags=False,
+    container_tags=False,
+    acl=False,
+    retention=False,
+    restore=False,
+    encryption=frozenset({"managed", "kms"}),
+    settings=frozenset({"encryption", "lifecycle", "policy"}),
 )
 
 GENERIC = Vendor(name="generic")
 
-# Conditions on Complete are accepted and ignored; If-Match on PUT wants an unquoted ETag (both seen on 16.2).
+# Conditions on Complete and DeleteObject are accepted and ignored, and so is encryption with a managed key; If-Match on
+# PUT wants an unquoted ETag. DELETE and PUT of a subresource that it does not know fall through to the container itself
+# (all seen on 16.2): a setting is not to be tried out.
 CEPH = Vendor(
     name="ceph",
     forbidden_key=re.compile("\x00"),
@@ -174,11 +247,29 @@ CEPH = Vendor(
     create_if_absent=True,
     read_conditions=True,
     copy_part=True,
+    tags=True,
+    tags_everywhere=False,
+    container_tags=True,
+    acl=True,
+    retention=True,
+    lifts_retention=False,
+    encryption=frozenset({"kms", "customer"}),
+    encrypted_copies=False,
+    settings=frozenset({
+        "acl",
+        "cors",
+        "lifecycle",
+        "object-lock",
+        "policy",
+        "public-access-block",
+        "request-payment",
+    }),
     presign_post=True,
 )
 
 # The S3 front of OpenStack Swift. If-None-Match on writes is checked before, not while, the object is
-# stored (seen on 2.38: two of sixteen racers win), so it is not offered.
+# stored (seen on 2.38: two of sixteen racers win), so it is not offered, nor is If-Match on DELETE. Checksums are
+# checked, and then forgotten.
 SWIFT = Vendor(
     name="swift",
     forbidden_key=re.compile("\x00"),
@@ -189,6 +280,8 @@ SWIFT = Vendor(
     versioning=True,
     read_conditions=True,
     copy_part=True,
+    part_numbers=True,
+    checksums=ALL_CHECKSUMS,
 )
 
 # `rclone serve s3`: keys are paths of files, and control characters in them become others; a signed SHA-256 and
@@ -201,10 +294,11 @@ RCLONE = Vendor(
     etag_is_md5="always",
     recreates_containers=False,
     replaces_metadata=False,
-    own_metadata=frozenset({"mtime"}),
+    own_metadata=frozenset({"mtime", WRITE_ID_NAME}),
 )
 
-# Source: https://min.io/docs/minio/linux/operations/concepts/thresholds.html
+# Source: https://min.io/docs/minio/linux/operations/concepts/thresholds.html,
+# https://min.io/docs/minio/linux/reference/s3-api-compatibility.html
 MINIO = Vendor(
     name="minio",
     forbidden_key=re.compile(r"(?:\A|/)\.{1,2}(?:/|\Z)|\A/|//"),
@@ -217,6 +311,11 @@ MINIO = Vendor(
     write_if_match=True,
     read_conditions=True,
     copy_part=True,
+    tags=True,
+    container_tags=True,
+    retention=True,
+    encryption=frozenset({"managed", "kms", "customer"}),
+    settings=frozenset({"encryption", "lifecycle", "notification", "object-lock", "policy", "replication"}),
     presign_post=True,
 )
 
@@ -232,6 +331,8 @@ R2 = Vendor(
     conditional_complete=True,
     read_conditions=True,
     copy_part=True,
+    encryption=frozenset({"customer"}),
+    settings=frozenset({"cors", "lifecycle"}),
     limits=EQUAL_PARTS,
 )
 

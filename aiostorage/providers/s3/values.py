@@ -5,34 +5,66 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64decode
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from aiostorage.models import ObjectHash
+from aiostorage._http.headers import parse_iso_date
+from aiostorage.checksums import crc_combine, new_hasher
+from aiostorage.models import ObjectHash, Retention
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from aiostorage.models import HashAlgorithm, Part
     from aiostorage.providers.s3.profiles import Vendor
 
+ChecksumType: TypeAlias = Literal["FULL_OBJECT", "COMPOSITE"]
+"""Of an object that was uploaded by parts: a checksum of its content, or of the checksums of its parts."""
+
 METADATA_PREFIX: Final = "x-amz-meta-"
+
+WRITE_ID_NAME: Final = "aiostorage-write-id"
+"""Metadata of objects that were written under a condition; the users of this package never see it."""
+
+WRITE_EXTRA: Final = frozenset({
+    "expires",
+    "x-amz-expected-bucket-owner",
+    "x-amz-grant-full-control",
+    "x-amz-grant-read",
+    "x-amz-grant-read-acp",
+    "x-amz-grant-write-acp",
+    "x-amz-website-redirect-location",
+})
+"""Headers that an object may be stored with, beside those that have an option of their own."""
+
+_READ_EXTRA: Final = (
+    "expires",
+    "x-amz-website-redirect-location",
+    "x-amz-restore",
+    "x-amz-archive-status",
+    "x-amz-expiration",
+    "x-amz-replication-status",
+)
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 # What this package can compute comes first, the cheapest before the others.
-_CHECKSUMS: Final[Sequence[HashAlgorithm]] = ("crc32", "sha256", "sha1", "crc32c", "crc64nvme")
+CHECKSUMS: Final[Sequence[HashAlgorithm]] = ("crc32", "sha256", "sha1", "crc32c", "crc64nvme")
 
 
 def hash_of(
     headers: Mapping[str, str], etag: str | None, vendor: Vendor, *, is_whole: bool = True
 ) -> ObjectHash | None:
-    """The hash of the whole object that is cheapest to check, as far as the headers tell one."""
-    if is_whole and vendor.returns_checksums and headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT":
-        for algorithm in _CHECKSUMS:
-            # A hash of the hashes of parts ends in a dash and their number, and is no base64.
-            found = from_base64(algorithm, headers.get(f"x-amz-checksum-{algorithm}"))
-            if found is not None:
+    """The hash of the whole object that is cheapest to check, as far as the headers tell one; else one of its parts."""
+    of_parts: ObjectHash | None = None
+    if is_whole and vendor.returns_checksums:
+        kind = headers.get("x-amz-checksum-type", "FULL_OBJECT")
+        for algorithm in CHECKSUMS:
+            found = from_base64(algorithm, headers.get(f"x-amz-checksum-{algorithm}"), kind=kind)
+            if found is not None and found.scope == "object":
                 return found
-    return None if vendor.etag_is_md5 == "never" or _is_encrypted(headers) else etag_hash(etag)
+            of_parts = of_parts or found
+    is_md5 = vendor.etag_is_md5 != "never" and not _is_encrypted(headers)
+    return (etag_hash(etag) if is_md5 else None) or of_parts
 
 
 def etag_hash(etag: str | None) -> ObjectHash | None:
@@ -48,19 +80,81 @@ def _is_encrypted(headers: Mapping[str, str]) -> bool:
     )
 
 
-def from_base64(algorithm: HashAlgorithm, value: str | None) -> ObjectHash | None:
-    """A hash as headers and documents write it, or None where it is missing or malformed."""
+def from_base64(algorithm: HashAlgorithm, value: str | None, *, kind: str = "FULL_OBJECT") -> ObjectHash | None:
+    """A hash as headers and documents write it, or None where it is missing or malformed.
+
+    A hash of the hashes of parts ends in a dash and their number, where its ``kind`` is not told.
+    """
     if value is None:
         return None
+    text, dash, count = value.partition("-")
+    if dash and not count.isdecimal():
+        return None
     try:
-        return ObjectHash(algorithm=algorithm, value=b64decode(value, validate=True).hex())
+        digest = b64decode(text, validate=True).hex()
     except ValueError:
         return None
+    return ObjectHash(algorithm=algorithm, value=digest, scope="parts" if dash or kind == "COMPOSITE" else "object")
 
 
-def crc32_hash(value: int) -> ObjectHash:
-    """A CRC-32 as the hash of an object."""
-    return ObjectHash(algorithm="crc32", value=f"{value:08x}")
+def joined_hash(algorithm: HashAlgorithm, parts: Sequence[Part], kind: ChecksumType) -> ObjectHash | None:
+    """The hash of an object that these parts make, if that of each is known.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+    """
+    digests = [part.checksum.value for part in parts if part.checksum and part.checksum.algorithm == algorithm]
+    hasher = new_hasher(algorithm)
+    if len(digests) < len(parts) or not parts:
+        return None
+    if kind == "FULL_OBJECT":
+        joined = 0
+        for part, digest in zip(parts, digests, strict=True):
+            joined = crc_combine(algorithm, joined, int(digest, 16), part.size)
+        return ObjectHash(algorithm=algorithm, value=f"{joined:0{len(digests[0])}x}")
+    if hasher is None:
+        return None
+    hasher.update(bytes.fromhex("".join(digests)))
+    return ObjectHash(algorithm=algorithm, value=hasher.digest().hex(), scope="parts")
+
+
+def encryption_of(headers: Mapping[str, str]) -> Literal["managed", "kms", "customer"] | None:
+    """With whose key an object is encrypted, as far as the headers tell."""
+    if "x-amz-server-side-encryption-customer-algorithm" in headers:
+        return "customer"
+    told = headers.get("x-amz-server-side-encryption")
+    if told is None:
+        return None
+    return "kms" if told.startswith("aws:kms") else "managed"
+
+
+def retention_of(headers: Mapping[str, str]) -> Retention | None:
+    """Until when an object is retained, as far as the headers tell."""
+    mode = headers.get("x-amz-object-lock-mode")
+    until = parse_iso_date(headers.get("x-amz-object-lock-retain-until-date"))
+    if until is None or mode not in {"GOVERNANCE", "COMPLIANCE"}:
+        return None
+    return Retention(mode="governance" if mode == "GOVERNANCE" else "compliance", until=until)
+
+
+def write_id_of(headers: Mapping[str, str]) -> str | None:
+    """What tells the write of an object from all others, if it was written under a condition."""
+    return headers.get(f"{METADATA_PREFIX}{WRITE_ID_NAME}")
+
+
+def number_of(headers: Mapping[str, str], name: str) -> int | None:
+    """A header that is a count; None where it is missing or nonsense."""
+    told = headers.get(name, "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) <= 9 else None
+
+
+def extra_of(headers: Mapping[str, str]) -> dict[str, str]:
+    """What only S3 says of an object."""
+    return {name: headers[name] for name in _READ_EXTRA if name in headers}
+
+
+def iso_moment(moment: datetime) -> str:
+    """A moment in UTC as S3 writes it in documents."""
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def multipart_etag(parts: Sequence[Part]) -> str | None:

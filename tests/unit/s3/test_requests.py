@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import md5, sha256
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.etree import ElementTree
@@ -22,8 +23,9 @@ from aiostorage.models import (
     Upload,
     WriteOptions,
 )
-from aiostorage.providers.s3 import requests
+from aiostorage.providers.s3 import requests, upload_requests
 from aiostorage.providers.s3.config import Settings, Site, make_site
+from aiostorage.providers.s3.headers import digest_headers
 from aiostorage.providers.s3.profiles import CEPH, GENERIC, SWIFT, Vendor
 from aiostorage.providers.s3.tokens import make_token
 
@@ -146,7 +148,7 @@ def test_options_become_headers() -> None:
     put = requests.put_object(site(), "bucket", "k", b"body", OPTIONS, digests=digests, on_sent=None)
     assert put.headers == OPTION_HEADERS | digests
     assert put.body == b"body"
-    assert requests.create_upload(site(), "bucket", "k", OPTIONS).headers == OPTION_HEADERS
+    assert upload_requests.create_upload(site(), "bucket", "k", OPTIONS).headers == OPTION_HEADERS
     copied = requests.copy_object(site(), ObjectRef(container="b", key="k"), "bucket", "k", OPTIONS).headers
     assert copied == OPTION_HEADERS | {"x-amz-metadata-directive": "REPLACE", "x-amz-copy-source": "/b/k"}
 
@@ -154,7 +156,7 @@ def test_options_become_headers() -> None:
 @pytest.mark.parametrize("value", ["x\r\nx-amz-acl: public-read", "ü"])
 def test_options_cannot_smuggle_headers(value: str) -> None:
     with pytest.raises(InvalidArgumentError):
-        requests.create_upload(site(), "bucket", "k", WriteOptions(content_type=value))
+        upload_requests.create_upload(site(), "bucket", "k", WriteOptions(content_type=value))
     with pytest.raises(InvalidArgumentError):
         requests.get_object(site(), "bucket", "k", ReadOptions(if_match=value))
 
@@ -163,13 +165,15 @@ def test_what_may_be_sent_twice() -> None:
     plain, conditional = WriteOptions(), WriteOptions(if_none_match="*")
     ref = ObjectRef(container="b", key="k")
     for options, is_repeatable in ((plain, True), (conditional, False), (WriteOptions(if_match="x"), False)):
-        made = [
-            requests.put_object(site(), "b", "k", b"", options, digests={}, on_sent=None),
-            requests.complete_upload(site(), UPLOAD, [], options, crc32=None),
-            requests.copy_object(site(), ref, "b", "k", options),
-        ]
-        assert [request.is_repeatable for request in made] == [is_repeatable] * 3
-    assert requests.create_upload(site(), "b", "k", conditional).is_repeatable
+        for write_id in (None, "w"):
+            made = [
+                requests.put_object(site(), "b", "k", b"", options, digests={}, write_id=write_id, on_sent=None),
+                requests.copy_object(site(), ref, "b", "k", options, write_id=write_id),
+            ]
+            assert [request.is_repeatable for request in made] == [is_repeatable or write_id == "w"] * 2
+            assert {request.headers.get("x-amz-meta-aiostorage-write-id") for request in made} == {write_id}
+        assert upload_requests.complete_upload(site(), UPLOAD, [], options).is_repeatable
+    assert upload_requests.create_upload(site(), "b", "k", conditional).is_repeatable
 
 
 def test_the_source_of_a_copy_is_encoded_too() -> None:
@@ -179,11 +183,11 @@ def test_the_source_of_a_copy_is_encoded_too() -> None:
         "x-amz-copy-source": "/b/%C3%BC//a%2Bb%3F?versionId=x%3D",
         "x-amz-metadata-directive": "COPY",
     }
-    part = requests.copy_part(site(), UPLOAD, 3, source, ByteRange(5, 10))
+    part = upload_requests.copy_part(site(), UPLOAD, 3, source, ByteRange(5, 10))
     assert part.headers["x-amz-copy-source-range"] == "bytes=5-9"
     for byte_range in (ByteRange(5), ByteRange(-5), ByteRange(5, 5)):
         with pytest.raises(InvalidArgumentError):
-            requests.copy_part(site(), UPLOAD, 3, source, byte_range)
+            upload_requests.copy_part(site(), UPLOAD, 3, source, byte_range)
 
 
 def test_many_are_deleted_by_a_document_with_its_md5() -> None:
@@ -230,11 +234,11 @@ def test_tokens_of_other_listings_are_refused(token: str) -> None:
     with pytest.raises(InvalidArgumentError):
         requests.list_objects(site(), "bucket", ListQuery(), token=token)
     with pytest.raises(InvalidArgumentError):
-        requests.list_uploads(site(), "bucket", prefix="", token=token)
+        upload_requests.list_uploads(site(), "bucket", prefix="", token=token)
 
 
 def test_lists_of_uploads_parts_and_containers() -> None:
-    request = requests.list_uploads(site(CEPH), "bucket", prefix="p", token=make_token("uploads", "k", "u"))
+    request = upload_requests.list_uploads(site(CEPH), "bucket", prefix="p", token=make_token("uploads", "k", "u"))
     assert query_of(request.url) == {
         "uploads": "",
         "prefix": "p",
@@ -242,7 +246,7 @@ def test_lists_of_uploads_parts_and_containers() -> None:
         "upload-id-marker": "u",
         "encoding-type": "url",
     }
-    assert query_of(requests.list_parts(site(), UPLOAD, token="7").url) == {
+    assert query_of(upload_requests.list_parts(site(), UPLOAD, token="7").url) == {
         "uploadId": "id+/=",
         "part-number-marker": "7",
     }
@@ -252,16 +256,17 @@ def test_lists_of_uploads_parts_and_containers() -> None:
 
 
 def test_an_upload_by_parts() -> None:
-    begun = requests.create_upload(AWS_SITE, "bucket", "k", WriteOptions())
+    begun = upload_requests.create_upload(AWS_SITE, "bucket", "k", WriteOptions(), checksum="crc32")
     assert begun.headers == {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
-    part = requests.upload_part(site(), UPLOAD, 2, b"x", digests={"content-md5": "y"}, on_sent=None)
+    part = upload_requests.upload_part(site(), UPLOAD, 2, b"x", digests={"content-md5": "y"}, on_sent=None)
     assert query_of(part.url) == {"uploadId": "id+/=", "partNumber": "2"}
     assert part.headers == {"content-md5": "y"}
     parts = [
         Part(number=1, offset=0, size=7, etag="a", checksum=ObjectHash(algorithm="crc32", value="00000001")),
         Part(number=2, offset=7, size=3, etag='b"<'),
     ]
-    request = requests.complete_upload(AWS_SITE, UPLOAD, parts, WriteOptions(), crc32=1)
+    upload, whole = replace(UPLOAD, checksum="crc32"), ObjectHash(algorithm="crc32", value="00000001")
+    request = upload_requests.complete_upload(AWS_SITE, upload, parts, WriteOptions(), checksum=whole)
     assert request.headers["x-amz-checksum-crc32"] == "AAAAAQ=="
     assert request.headers["x-amz-mp-object-size"] == "10"
     found = [
@@ -275,13 +280,13 @@ def test_an_upload_by_parts() -> None:
 
 def test_digests_become_headers() -> None:
     digest = md5(b"x").digest()
-    assert requests.digest_headers(b"\x01\x02", ObjectHash(algorithm="md5", value=digest.hex())) == {
+    assert digest_headers(b"\x01\x02", ObjectHash(algorithm="md5", value=digest.hex())) == {
         "x-amz-content-sha256": "0102",
         "content-md5": b64encode(digest).decode(),
     }
-    assert requests.digest_headers(None, ObjectHash(algorithm="crc32", value="00000001")) == {
-        "x-amz-checksum-crc32": "AAAAAQ=="
-    }
-    assert requests.digest_headers(b"\x01", ObjectHash(algorithm="sha256", value="01")) == {
-        "x-amz-content-sha256": "01"
+    assert digest_headers(None, ObjectHash(algorithm="crc32", value="00000001")) == {"x-amz-checksum-crc32": "AAAAAQ=="}
+    assert digest_headers(b"\x01") == {"x-amz-content-sha256": "01"}
+    assert digest_headers(b"\x01", ObjectHash(algorithm="sha256", value="01")) == {
+        "x-amz-content-sha256": "01",
+        "x-amz-checksum-sha256": "AQ==",
     }
