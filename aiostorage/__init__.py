@@ -89,6 +89,7 @@ from aiostorage.models import (
 from aiostorage.object import Object
 from aiostorage.options import (
     CDNOptions,
+    CopyOptions,
     CreateContainerOptions,
     DownloadOptions,
     OpenOptions,
@@ -127,6 +128,7 @@ __all__ = [
     "ContainerNotEmptyError",
     "ContainerNotFoundError",
     "ContainerOptions",
+    "CopyOptions",
     "CreateContainerOptions",
     "CustomerKey",
     "DeleteOutcome",

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage._keywords import check_keywords
-from aiostorage._transfer.copy import copy_within, kept_options
-from aiostorage.errors import InvalidArgumentError
+from aiostorage._transfer.copy import copy_within, kept_extra, kept_options
+from aiostorage.errors import InvalidArgumentError, ObjectChangedError, PreconditionFailedError
 from aiostorage.models import ObjectRef, ReadOptions
 from aiostorage.object import Object
 from aiostorage.options import UpdateOptions, changed_options
@@ -49,17 +49,21 @@ class AdministrativeOperations(ABC):
         info = await self._backend.head_object(
             where, obj.name, ReadOptions(version_id=ref.version_id, customer_key=customer_key)
         )
-        options = changed_options(replace(kept_options(info), encryption=customer_key), changes)
-        if customer_key is None:
-            options = replace(options, encryption=kept_options(info).encryption)
+        kept = replace(kept_options(info), extra=kept_extra(self._backend, info))
+        if customer_key is not None:
+            kept = replace(kept, encryption=customer_key)
+        options = changed_options(kept, changes)
         pinned = replace(ref, if_match=info.etag)
         if self._backend.capabilities.update_in_place:
             written = await self._backend.administration().update_object(pinned, options)
         else:
             self._require("update_object", self.capabilities.replaces_metadata, "change of metadata")
-            written = await copy_within(
-                self._backend, pinned, where, obj.name, options, size=info.size, concurrency=self._concurrency
-            )
+            try:
+                written = await copy_within(
+                    self._backend, pinned, where, obj.name, options, size=info.size, concurrency=self._concurrency
+                )
+            except PreconditionFailedError as error:
+                raise ObjectChangedError("the object was replaced meanwhile", **error.details()) from error
         return Object(obj.container, obj.name, info=written)
 
     async def get_tags(self, obj: Object) -> Mapping[str, str]:

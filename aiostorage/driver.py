@@ -28,6 +28,7 @@ from aiostorage.models import EMPTY, ContainerOptions, ListQuery, ObjectRef, Pos
 from aiostorage.object import Object
 from aiostorage.options import (
     HEADERS,
+    CopyOptions,
     CreateContainerOptions,
     DownloadOptions,
     OpenOptions,
@@ -404,7 +405,7 @@ class Driver(AdministrativeOperations, UploadOperations):
         obj: Object,
         container: Container,
         name: str | None = None,
-        **options: Unpack[WriteObjectOptions],
+        **options: Unpack[CopyOptions],
     ) -> Object:
         """Copy an object: by the provider within one driver, streamed through here between two.
 
@@ -414,20 +415,20 @@ class Driver(AdministrativeOperations, UploadOperations):
             obj: What to copy; of any driver.
             container: Where to; of any driver.
             name: The name of the copy; the same where it is not given.
-            **options: See :class:`~aiostorage.options.WriteObjectOptions`.
+            **options: See :class:`~aiostorage.options.CopyOptions`.
 
         Raises:
             ObjectNotFoundError: There is nothing to copy.
         """
-        check_keywords("copy()", options, WriteObjectOptions.__optional_keys__)
+        check_keywords("copy()", options, CopyOptions.__optional_keys__)
         name = obj.name if name is None else name
         target = container.driver
         target.backend.check_name(container.name, name)
         part_size, concurrency = target._transfer(options)
         written = target._write_options("copy", name, options)
-        replacement = written if HEADERS & options.keys() else None
-        if replacement is None and options.keys() - {"part_size_bytes", "concurrency"}:
-            kept = copied_options(await obj.driver.head_object(obj))
+        replacement, customer_key = written if HEADERS & options.keys() else None, options.get("customer_key")
+        if replacement is None and options.keys() - {"part_size_bytes", "concurrency", "customer_key"}:
+            kept = copied_options(await obj.driver.head_object(obj, customer_key=customer_key))
             replacement = replace(
                 written,
                 content_type=kept.content_type,
@@ -438,13 +439,13 @@ class Driver(AdministrativeOperations, UploadOperations):
                 metadata=kept.metadata,
             )
         if obj.driver is target and target.capabilities.server_side_copy:
-            source = ObjectRef(container=obj.container.name, key=obj.name, version_id=obj.requested_version_id)
+            source = target._ref(obj, customer_key)
             info = await copy_within(
                 target.backend, source, container.name, name, replacement, size=obj.size, concurrency=concurrency
             )
         else:
             info = await copy_between(
-                obj.driver._source(obj, {}),
+                obj.driver._source(obj, {"customer_key": customer_key}),
                 target.backend,
                 container.name,
                 name,

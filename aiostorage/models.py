@@ -504,6 +504,7 @@ class Capabilities:
         encryption: Whose keys objects can be encrypted with.
         checksums: Hashes that the provider checks and keeps when a write asks for them.
         settings: Names of the documents that a container has; see ``Container.get_setting``.
+        extra: Names that the ``extra`` of a write may have.
     """
 
     limits: Limits
@@ -529,6 +530,7 @@ class Capabilities:
     encryption: frozenset[Literal["managed", "kms", "customer"]] = frozenset()
     checksums: frozenset[HashAlgorithm] = frozenset()
     settings: frozenset[str] = frozenset()
+    extra: frozenset[str] = frozenset()
 
     def missing_for(self, options: WriteOptions) -> str | None:
         """What a write with these options would need and the provider has not; None where it has all.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aiostorage.container import Container
     from aiostorage.driver import Driver
     from aiostorage.models import ObjectHash, ObjectInfo, PresignedPost, PresignedRequest, Retention
-    from aiostorage.options import DownloadOptions, OpenOptions, PostOptions, UpdateOptions, WriteObjectOptions
+    from aiostorage.options import CopyOptions, DownloadOptions, OpenOptions, PostOptions, UpdateOptions
 
 
 class Object:
@@ -133,9 +133,7 @@ class Object:
         """Its content in memory; see :meth:`Driver.read_object`."""
         return await self.driver.read_object(self, **options)
 
-    async def copy_to(
-        self, container: Container, name: str | None = None, **options: Unpack[WriteObjectOptions]
-    ) -> Object:
+    async def copy_to(self, container: Container, name: str | None = None, **options: Unpack[CopyOptions]) -> Object:
         """Copy it, also to another provider; see :meth:`Driver.copy`."""
         return await self.driver.copy(self, container, name, **options)
 

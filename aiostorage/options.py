@@ -120,6 +120,13 @@ class WriteObjectOptions(TransferOptions, total=False):
     """What only this provider knows, by the provider's own names; others are refused."""
 
 
+class CopyOptions(WriteObjectOptions, total=False):
+    """How an object is copied."""
+
+    customer_key: CustomerKey | None
+    """The key that the source was written with, where that was one of ours. The copy has its own ``encryption``."""
+
+
 class UploadOptions(WriteObjectOptions, total=False):
     """How an upload is done."""
 

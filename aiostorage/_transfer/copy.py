@@ -13,7 +13,7 @@ from aiostorage.errors import ObjectChangedError
 from aiostorage.models import ByteRange, KMSKey, ManagedKey, ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from aiostorage._transfer.source import RangeReader
     from aiostorage.backend import Backend, OnSent
@@ -56,9 +56,11 @@ async def copy_within(
         return await backend.copy_object(source, container, key, options)
     size = info.size
     part_size = part_size_for(size, _COPY_PART_BYTES, limits)
-    async with PartsUpload(
-        backend, container, key, options or copied_options(info), concurrency=concurrency, on_sent=None
-    ) as parts:
+    if options is None:
+        options = replace(copied_options(info), extra=kept_extra(backend, info))
+    if info.tag_count and not options.tags:
+        options = replace(options, tags=await backend.administration().get_tags(source))
+    async with PartsUpload(backend, container, key, options, concurrency=concurrency, on_sent=None) as parts:
         while parts.size < size:
             length = min(part_size, size - parts.size)
 
@@ -113,6 +115,11 @@ def copied_options(info: ObjectInfo) -> WriteOptions:
         content_language=info.content_language,
         metadata=info.metadata,
     )
+
+
+def kept_extra(backend: Backend, info: ObjectInfo) -> Mapping[str, str]:
+    """What only this provider knows of an object, as far as it can be stored with another."""
+    return {name: value for name, value in info.extra.items() if name in backend.capabilities.extra}
 
 
 def kept_options(info: ObjectInfo) -> WriteOptions:

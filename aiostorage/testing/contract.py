@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiostorage.testing._themes.browsers import Browsers
+from aiostorage.testing._themes.administration import Administration
 from aiostorage.testing._themes.cancelling import Cancelling
 from aiostorage.testing._themes.conditions import Conditions
 from aiostorage.testing._themes.containers import Containers
@@ -32,6 +33,7 @@ class DriverContract(
     Copies,
     Conditions,
     Versions,
+    Administration,
     Links,
     Browsers,
     Cancelling,
@@ -61,6 +63,11 @@ class DriverContract(
     Attributes:
         server: What the driver talks to, for reports.
         deviations: What the provider does otherwise, and why.
+        documents: A document for each name in ``capabilities.settings``, such as the provider takes; ``CONTAINER`` in
+            it is replaced by the container's name. Those that every container has need not be given.
+        kms_key_id: A key of the provider's key service, where there is one.
+        archive_class: The storage class of what has to be restored, where there is one.
+        acl: A word of the provider's for who may do what with an object.
         refused_keys: Patterns (searched for, as by :func:`re.search`) of the keys that the provider
             cannot hold, and why. The driver must refuse exactly these.
 

@@ -275,7 +275,8 @@ class S3Backend:
             self._check_writing("copy_object", options, also=site.vendor.conditional_copy)
         is_encrypted = source.customer_key is not None or (options is not None and options.encryption is not None)
         self._require(site.vendor.encrypted_copies or not is_encrypted, "copy_object", "encryption of a copy")
-        tags = await self._tags_to_set(source, options)
+        if options is not None and not site.vendor.options_everywhere:
+            options = replace(options, tags=options.tags or await self._tags_of(source))
         write_id = None if options is None else _new_write_id(options)
         request = requests.copy_object(site, source, container, key, options, write_id=write_id)
         try:
@@ -285,7 +286,7 @@ class S3Backend:
                 raise
             return await self._written_before(error, site, container, key, options, write_id)
         info = responses.copy_object(request, response, options, site.vendor)
-        return await self._tagged(container, info, tags)
+        return await self._finished(container, info, options)
 
     async def list_objects(self, container: str, query: ListQuery, *, token: str | None) -> Page[ObjectInfo | Prefix]:
         """One page of objects."""
@@ -344,7 +345,7 @@ class S3Backend:
                 raise
             return completed
         info = upload_responses.complete_upload(request, response, parts, options, checksum=checksum)
-        return await self._tagged(upload.container, info, {} if site.vendor.tags_everywhere else options.tags)
+        return await self._finished(upload.container, info, options)
 
     async def abort_upload(self, upload: Upload) -> None:
         """Drop an upload and all its parts."""
@@ -502,19 +503,22 @@ class S3Backend:
             return True
         return True
 
-    async def _tags_to_set(self, source: ObjectRef, options: WriteOptions | None) -> Mapping[str, str]:
-        """The tags that a copy will lack, where the service forgets them."""
-        vendor = self._site.vendor
-        if options is None or not vendor.tags or vendor.tags_everywhere:
-            return EMPTY
-        return options.tags or await self.administration().get_tags(replace(source, if_match=None))
+    async def _tags_of(self, source: ObjectRef) -> Mapping[str, str]:
+        return await self.administration().get_tags(source) if self._site.vendor.tags else EMPTY
 
-    async def _tagged(self, container: str, info: ObjectInfo, tags: Mapping[str, str]) -> ObjectInfo:
-        if not tags:
+    async def _finished(self, container: str, info: ObjectInfo, options: WriteOptions | None) -> ObjectInfo:
+        """An object that was made by parts or by a copy, with what the service takes only afterwards."""
+        if options is None or self._site.vendor.options_everywhere:
             return info
         written = ObjectRef(container=container, key=info.key, version_id=info.version_id)
-        await self.administration().set_tags(written, tags)
-        return replace(info, tag_count=len(tags))
+        extras = self.administration()
+        if options.tags:
+            await extras.set_tags(written, options.tags)
+        if options.retention is not None:
+            await extras.set_retention(written, options.retention)
+        if options.legal_hold is not None:
+            await extras.set_legal_hold(written, is_held=options.legal_hold)
+        return info
 
     async def _has_object(self, container: str, key: str) -> bool:
         try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aiostorage.models import Capabilities, Limits
 from aiostorage.providers.s3.settings import SETTINGS
-from aiostorage.providers.s3.values import WRITE_ID_NAME
+from aiostorage.providers.s3.values import WRITE_EXTRA, WRITE_ID_NAME
 
 if TYPE_CHECKING:
     from aiostorage.models import HashAlgorithm
@@ -84,8 +84,8 @@ class Vendor:
         part_numbers: GetObject and HeadObject give a part by its number.
         replaces_metadata: A copy can be given other metadata than its source has.
         tags: Objects can be tagged.
-        tags_everywhere: Tags are obeyed by CreateMultipartUpload and CopyObject, too, and come along with copies that
-            are given other metadata. Otherwise they are set afterwards.
+        options_everywhere: Tags, retention and legal holds are obeyed by CreateMultipartUpload and CopyObject, too, and
+            tags come along with copies that are given other metadata. Otherwise they are set afterwards.
         container_tags: And containers.
         acl: There are canned ACLs.
         retention: There are object locks.
@@ -132,7 +132,7 @@ class Vendor:
     part_numbers: bool = False
     replaces_metadata: bool = True
     tags: bool = False
-    tags_everywhere: bool = True
+    options_everywhere: bool = True
     container_tags: bool = False
     acl: bool = False
     retention: bool = False
@@ -169,6 +169,7 @@ class Vendor:
             encryption=self.encryption,
             checksums=self.checksums,
             settings=self.settings,
+            extra=WRITE_EXTRA,
         )
 
     def checksum_type(self, algorithm: HashAlgorithm | None) -> ChecksumType:
@@ -233,9 +234,9 @@ DIRECTORY_BUCKETS = dataclasses.replace(
 
 GENERIC = Vendor(name="generic")
 
-# Conditions on Complete and DeleteObject are accepted and ignored, and so is encryption with a managed key; If-Match on
-# PUT wants an unquoted ETag. DELETE and PUT of a subresource that it does not know fall through to the container itself
-# (all seen on 16.2): a setting is not to be tried out.
+# Conditions on Complete and DeleteObject are accepted and ignored, and so are encryption with a managed key, and tags,
+# retention and holds on anything but PutObject; If-Match on PUT wants an unquoted ETag. DELETE and PUT of a subresource
+# that it does not know fall through to the container itself: a setting is not to be tried out (all seen on 16.2).
 CEPH = Vendor(
     name="ceph",
     forbidden_key=re.compile("\x00"),
@@ -248,7 +249,7 @@ CEPH = Vendor(
     read_conditions=True,
     copy_part=True,
     tags=True,
-    tags_everywhere=False,
+    options_everywhere=False,
     container_tags=True,
     acl=True,
     retention=True,

@@ -18,6 +18,7 @@ class Setting:
 
     Attributes:
         subresource: The query parameter that names it.
+        roots: What it is called; first by Amazon, then by others.
         content_type: Of the document.
         missing_code: The code of the error that there is none.
         none: A document that stands for none, where the operation that would remove it does not exist.
@@ -25,6 +26,7 @@ class Setting:
     """
 
     subresource: str
+    roots: tuple[str, ...] = ()
     content_type: str = "application/xml"
     missing_code: str | None = None
     none: str | None = None
@@ -37,28 +39,57 @@ def _none(root: str, content: str = "") -> str:
 
 SETTINGS: Final[Mapping[str, Setting]] = {
     "accelerate": Setting(
-        subresource="accelerate", none=_none("AccelerateConfiguration", "<Status>Suspended</Status>")
+        subresource="accelerate",
+        roots=("AccelerateConfiguration",),
+        none=_none("AccelerateConfiguration", "<Status>Suspended</Status>"),
     ),
-    "acl": Setting(subresource="acl", is_removable=False),
-    "cors": Setting(subresource="cors", missing_code="NoSuchCORSConfiguration"),
-    "encryption": Setting(subresource="encryption", missing_code="ServerSideEncryptionConfigurationNotFoundError"),
-    "lifecycle": Setting(subresource="lifecycle", missing_code="NoSuchLifecycleConfiguration"),
-    "logging": Setting(subresource="logging", none=_none("BucketLoggingStatus")),
-    "notification": Setting(subresource="notification", none=_none("NotificationConfiguration")),
+    "acl": Setting(subresource="acl", roots=("AccessControlPolicy",), is_removable=False),
+    "cors": Setting(subresource="cors", roots=("CORSConfiguration",), missing_code="NoSuchCORSConfiguration"),
+    "encryption": Setting(
+        subresource="encryption",
+        roots=("ServerSideEncryptionConfiguration",),
+        missing_code="ServerSideEncryptionConfigurationNotFoundError",
+    ),
+    "lifecycle": Setting(
+        subresource="lifecycle",
+        roots=("LifecycleConfiguration",),
+        missing_code="NoSuchLifecycleConfiguration",
+    ),
+    "logging": Setting(subresource="logging", roots=("BucketLoggingStatus",), none=_none("BucketLoggingStatus")),
+    "notification": Setting(
+        subresource="notification",
+        roots=("NotificationConfiguration",),
+        none=_none("NotificationConfiguration"),
+    ),
     "object-lock": Setting(
         subresource="object-lock",
+        roots=("ObjectLockConfiguration",),
         missing_code="ObjectLockConfigurationNotFoundError",
         none=_none("ObjectLockConfiguration", "<ObjectLockEnabled>Enabled</ObjectLockEnabled>"),
     ),
-    "ownership": Setting(subresource="ownershipControls", missing_code="OwnershipControlsNotFoundError"),
+    "ownership": Setting(
+        subresource="ownershipControls",
+        roots=("OwnershipControls",),
+        missing_code="OwnershipControlsNotFoundError",
+    ),
     "policy": Setting(subresource="policy", content_type="application/json", missing_code="NoSuchBucketPolicy"),
     "public-access-block": Setting(
-        subresource="publicAccessBlock", missing_code="NoSuchPublicAccessBlockConfiguration"
+        subresource="publicAccessBlock",
+        roots=("PublicAccessBlockConfiguration", "BlockPublicAccessBlockConfiguration"),
+        missing_code="NoSuchPublicAccessBlockConfiguration",
     ),
-    "replication": Setting(subresource="replication", missing_code="ReplicationConfigurationNotFoundError"),
+    "replication": Setting(
+        subresource="replication",
+        roots=("ReplicationConfiguration",),
+        missing_code="ReplicationConfigurationNotFoundError",
+    ),
     "request-payment": Setting(
-        subresource="requestPayment", none=_none("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>")
+        subresource="requestPayment",
+        roots=("RequestPaymentConfiguration",),
+        none=_none("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>"),
     ),
-    "website": Setting(subresource="website", missing_code="NoSuchWebsiteConfiguration"),
+    "website": Setting(
+        subresource="website", roots=("WebsiteConfiguration",), missing_code="NoSuchWebsiteConfiguration"
+    ),
 }
 """By name. Versioning and tags have calls of their own."""

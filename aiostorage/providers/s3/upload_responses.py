@@ -124,7 +124,7 @@ def list_uploads(request: Request, response: Response, vendor: Vendor) -> Page[U
 
 def list_parts(request: Request, response: Response, upload: Upload) -> Page[Part]:
     """The parts of a page; where in the object they lie the service does not tell."""
-    found = document(request, response, "ListPartsResult")
+    found = document(request, response, "ListPartsResult", "ListPartsResponse")  # the latter is moto's
     with well_formed(request, response):
         items = [
             Part(

@@ -36,6 +36,9 @@ class Deviation(StrEnum):
     UNCONDITIONAL_PARTS = "writes by parts take no conditions"
     MARKERS_LAST = "a page of a listing of versions has the delete markers after the objects"
     UNTOLD_VERSIONS = "not every write tells which version it has made"
+    NO_ENCRYPTED_COPIES = "what is encrypted cannot be copied, and no copy is encrypted"
+    UNDATED_UPLOADS = "when an upload has begun is made up"
+    KEEPS_RETENTION = "a retention can be shortened, but not lifted"
     UNCHECKED_LINKS = "a signed request may be changed by whoever holds it"
 
 
