@@ -40,7 +40,7 @@ def of_object(
         operation=operation,
         method=method,
         url=url,
-        headers={**(headers or {}), **_digest(body)},
+        headers={**(headers or {}), **_digest(method, body)},
         body=body,
         container=ref.container,
         key=ref.key,
@@ -61,15 +61,15 @@ def of_container(
         operation=operation,
         method=method,
         url=with_query(container_url(site, container), (subresource, "")),
-        headers={**(headers or {}), **_digest(body)},
+        headers={**(headers or {}), **_digest(method, body)},
         body=body,
         container=container,
     )
 
 
-def _digest(body: bytes) -> dict[str, str]:
-    """Without it no such document is taken, and of the digests it is the one that all services know."""
-    return {"content-md5": content_md5(body)} if body else {}
+def _digest(method: str, body: bytes) -> dict[str, str]:
+    """Without it nothing is taken, not even an empty body; of the digests it is the one that all services know."""
+    return {} if method in {"GET", "DELETE"} else {"content-md5": content_md5(body)}
 
 
 # Tags
