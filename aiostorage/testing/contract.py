@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aiostorage.testing._themes.browsers import Browsers
 from aiostorage.testing._themes.administration import Administration
+from aiostorage.testing._themes.browsers import Browsers
 from aiostorage.testing._themes.cancelling import Cancelling
 from aiostorage.testing._themes.conditions import Conditions
 from aiostorage.testing._themes.containers import Containers

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aiostorage.errors import InvalidArgumentError, StorageError, UnsupportedError
 from aiostorage.providers.s3 import subresources
+from aiostorage.providers.s3.checks import check_version, require
 from aiostorage.providers.s3.settings import SETTINGS, Setting
 
 if TYPE_CHECKING:
@@ -38,19 +39,19 @@ class S3Administration:
 
     async def update_object(self, ref: ObjectRef, options: WriteOptions) -> ObjectInfo:
         """S3 changes nothing in place; see ``capabilities.update_in_place``."""
-        raise _unsupported("update_object", "change in place")
+        raise UnsupportedError("nothing changes in place here", provider="s3", operation="update_object")
 
     async def get_tags(self, ref: ObjectRef) -> Mapping[str, str]:
         """The tags of an object."""
         site = await self._site("get_tags", ref)
-        _require(site.vendor.tags, "get_tags", "tagging of objects")
+        require(site.vendor, site.vendor.tags, "get_tags", "tagging of objects")
         request = subresources.of_object(site, "get_tags", "GET", ref, "tagging")
         return subresources.tags(request, await self._send(request))
 
     async def set_tags(self, ref: ObjectRef, tags: Mapping[str, str]) -> None:
         """Replace the tags of an object; none removes them."""
         site = await self._site("set_tags", ref)
-        _require(site.vendor.tags, "set_tags", "tagging of objects")
+        require(site.vendor, site.vendor.tags, "set_tags", "tagging of objects")
         if tags:
             await self._send(subresources.set_tags(site, ref, tags))
         else:
@@ -59,7 +60,7 @@ class S3Administration:
     async def set_acl(self, ref: ObjectRef, acl: str) -> None:
         """Give an object a canned ACL."""
         site = await self._site("set_acl", ref)
-        _require(site.vendor.acl, "set_acl", "acl of objects")
+        require(site.vendor, site.vendor.acl, "set_acl", "acl of objects")
         await self._send(subresources.set_acl(site, ref, acl))
 
     async def set_retention(
@@ -68,20 +69,20 @@ class S3Administration:
         """Set until when an object is kept; None lifts it, where the service can do that."""
         site = await self._site("set_retention", ref)
         vendor = site.vendor
-        _require(vendor.retention, "set_retention", "retention")
-        _require(retention is not None or vendor.lifts_retention, "set_retention", "lifting of a retention")
+        require(vendor, vendor.retention, "set_retention", "retention")
+        require(vendor, retention is not None or vendor.lifts_retention, "set_retention", "lifting of a retention")
         await self._send(subresources.set_retention(site, ref, retention, bypass_retention=bypass_retention))
 
     async def set_legal_hold(self, ref: ObjectRef, *, is_held: bool) -> None:
         """Hold an object, or let it go."""
         site = await self._site("set_legal_hold", ref)
-        _require(site.vendor.retention, "set_legal_hold", "legal hold")
+        require(site.vendor, site.vendor.retention, "set_legal_hold", "legal hold")
         await self._send(subresources.set_legal_hold(site, ref, is_held=is_held))
 
     async def restore_object(self, ref: ObjectRef, *, days: int | None, tier: str | None) -> None:
         """Begin to make an archived object readable. That it has begun already is no error."""
         site = await self._site("restore_object", ref)
-        _require(site.vendor.restore, "restore_object", "archive")
+        require(site.vendor, site.vendor.restore, "restore_object", "archive")
         try:
             await self._send(subresources.restore_object(site, ref, days=days, tier=tier))
         except StorageError as error:
@@ -111,7 +112,7 @@ class S3Administration:
         """Remove a document of a container, or put the one that stands for none in its place."""
         site = await self._ready(container)
         setting = _setting(site, "delete_setting", name)
-        _require(setting.is_removable, "delete_setting", f"removal of the {name} of a container")
+        require(site.vendor, setting.is_removable, "delete_setting", f"removal of the {name} of a container")
         if setting.none is None:
             request = subresources.of_container(site, "delete_setting", "DELETE", container, setting.subresource)
         else:
@@ -125,20 +126,20 @@ class S3Administration:
     async def get_versioning(self, container: str) -> bool:
         """Whether a container keeps versions."""
         site = await self._ready(container)
-        _require(site.vendor.versioning, "get_versioning", "keeping of versions")
+        require(site.vendor, site.vendor.versioning, "get_versioning", "keeping of versions")
         request = subresources.of_container(site, "get_versioning", "GET", container, "versioning")
         return subresources.versioning(request, await self._send(request))
 
     async def set_versioning(self, container: str, *, is_kept: bool) -> None:
         """Make a container keep versions, or make no more of them."""
         site = await self._ready(container)
-        _require(site.vendor.versioning, "set_versioning", "keeping of versions")
+        require(site.vendor, site.vendor.versioning, "set_versioning", "keeping of versions")
         await self._send(subresources.set_versioning(site, container, is_kept=is_kept))
 
     async def get_container_tags(self, container: str) -> Mapping[str, str]:
         """The tags of a container."""
         site = await self._ready(container)
-        _require(site.vendor.container_tags, "get_container_tags", "tagging of containers")
+        require(site.vendor, site.vendor.container_tags, "get_container_tags", "tagging of containers")
         request = subresources.of_container(site, "get_container_tags", "GET", container, "tagging")
         try:
             response = await self._send(request)
@@ -151,7 +152,7 @@ class S3Administration:
     async def set_container_tags(self, container: str, tags: Mapping[str, str]) -> None:
         """Replace the tags of a container; none removes them."""
         site = await self._ready(container)
-        _require(site.vendor.container_tags, "set_container_tags", "tagging of containers")
+        require(site.vendor, site.vendor.container_tags, "set_container_tags", "tagging of containers")
         if tags:
             await self._send(subresources.set_container_tags(site, container, tags))
         else:
@@ -159,7 +160,7 @@ class S3Administration:
 
     async def _site(self, operation: str, ref: ObjectRef) -> Site:
         site = await self._ready(ref.container, ref.key)
-        _require(ref.version_id is None or site.vendor.versioning, operation, "versions")
+        check_version(site.vendor, operation, ref.version_id)
         return site
 
 
@@ -168,14 +169,5 @@ def _setting(site: Site, operation: str, name: str) -> Setting:
     if name not in SETTINGS:
         message = f"a container has no document {name!r}; it may have {', '.join(sorted(site.vendor.settings))}"
         raise InvalidArgumentError(message, provider="s3", operation=operation)
-    _require(name in site.vendor.settings, operation, f"{name} of containers")
+    require(site.vendor, name in site.vendor.settings, operation, f"{name} of containers")
     return SETTINGS[name]
-
-
-def _require(is_possible: bool, operation: str, what: str) -> None:
-    if not is_possible:
-        raise _unsupported(operation, what)
-
-
-def _unsupported(operation: str, what: str) -> UnsupportedError:
-    return UnsupportedError(f"there is no {what} here", provider="s3", operation=operation)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
@@ -25,9 +23,7 @@ from aiostorage.errors import (
     UploadNotFoundError,
 )
 from aiostorage.models import (
-    EMPTY,
     PLAIN,
-    WHOLE,
     DeleteOutcome,
     ObjectHash,
     ObjectRef,
@@ -35,9 +31,11 @@ from aiostorage.models import (
     ReadOptions,
 )
 from aiostorage.providers.s3 import (
+    checks,
     config,
     credentials,
     headers,
+    lost_replies,
     names,
     presigning,
     requests,
@@ -77,6 +75,7 @@ if TYPE_CHECKING:
         WriteOptions,
     )
     from aiostorage.providers.s3.credentials import S3Credentials
+    from aiostorage.providers.s3.profiles import Vendor
 
 SINGLE_DELETES_AT_ONCE = 16
 """Where there is no bulk delete; few, because the caller has a limit of its own on batches."""
@@ -142,8 +141,7 @@ class S3Backend:
     async def create_container(self, container: str, options: ContainerOptions = PLAIN) -> ContainerInfo:
         """Make a container. Where a service would accept one of ours again it is asked first whether it has it."""
         site = await self._ready(container)
-        self._require(not options.object_lock or site.vendor.retention, "create_container", "object locks")
-        self._require(options.storage_class is None, "create_container", "storage classes of containers")
+        checks.check_container(site.vendor, options)
         if site.vendor.recreates_containers and await self._has_container(container):
             raise AlreadyExistsError(
                 "the container exists", provider=self.name, operation="create_container", container=container
@@ -173,30 +171,24 @@ class S3Backend:
     async def put_object(
         self, container: str, key: str, body: Buffer, options: WriteOptions, *, on_sent: OnSent | None = None
     ) -> ObjectInfo:
-        """Store an object in one request.
-
-        Where there is a condition, a reply that gets lost is a trap: the request is sent again, and now
-        the condition does not hold because of our own object. So what is written under a condition
-        carries a random value in its metadata, by which it is recognised. Content alone would not do:
-        of two that race to write the same, both would believe that they have won.
-        """
+        """Store an object in one request."""
         site = await self._ready(container, key)
-        self._check_writing("put_object", options)
-        digests, computed = await self._digests(body, options.checksum, is_locked=_is_locked(options))
-        write_id = _new_write_id(options)
+        checks.check_writing(site.vendor, "put_object", options)
+        digests, computed = await _digests(site, body, options.checksum, is_locked=_is_locked(options))
+        write_id = lost_replies.new_write_id(options)
         request = requests.put_object(
             site, container, key, body, options, digests=digests, write_id=write_id, on_sent=on_sent
         )
         try:
             response = await self._http.send(request)
         except PreconditionFailedError as error:
-            return await self._written_before(error, site, container, key, options, write_id)
+            return await lost_replies.written_before(self._http.send, site, request, options, write_id, error)
         return responses.put_object(request, response, options, site.vendor, computed=computed)
 
     async def get_object(self, container: str, key: str, options: ReadOptions) -> HTTPObjectBody:
         """Open an object for reading."""
         site = await self._ready(container, key)
-        self._check_reading("get_object", options)
+        checks.check_reading(site.vendor, "get_object", options)
         request = requests.get_object(site, container, key, options)
         stream = await self._http.stream(request)
         try:
@@ -211,7 +203,7 @@ class S3Backend:
     async def head_object(self, container: str, key: str, options: ReadOptions) -> ObjectInfo:
         """What is known of an object."""
         site = await self._ready(container, key)
-        self._check_reading("head_object", options)
+        checks.check_reading(site.vendor, "head_object", options)
         response = await self._http.send(requests.head_object(site, container, key, options))
         return responses.object_info(key, response.headers, site.vendor)
 
@@ -226,18 +218,14 @@ class S3Backend:
     ) -> None:
         """Remove an object, or make it invisible where the container keeps versions."""
         site = await self._ready(container, key)
-        self._check_version("delete_object", version_id)
-        self._require(if_match is None or site.vendor.delete_if_match, "delete_object", "if_match")
-        self._require(not bypass_retention or site.vendor.retention, "delete_object", "retention")
         ref = ObjectRef(container=container, key=key, version_id=version_id, if_match=if_match)
+        checks.check_deletion(site.vendor, "delete_object", ref, bypass_retention=bypass_retention)
         try:
             await self._http.send(requests.delete_object(site, ref, bypass_retention=bypass_retention))
         except ObjectNotFoundError:
             pass
         except PreconditionFailedError as error:
-            # An earlier try may have deleted it, and left a delete marker.
-            if error.attempts == 1 or await self._has_object(container, key):
-                raise
+            await lost_replies.deleted_before(self._http.send, site, ref, error)
 
     async def delete_objects(
         self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
@@ -246,12 +234,12 @@ class S3Backend:
         site = await self._ready(container)
         for ref in refs:
             self.check_name(container, ref.key)
-        self._require(not bypass_retention or site.vendor.retention, "delete_objects", "retention")
+        checks.require(site.vendor, not bypass_retention or site.vendor.retention, "delete_objects", "retention")
         limit = site.vendor.limits.max_delete_batch
         if len(refs) > limit:
             raise InvalidArgumentError(f"more than {limit} objects to delete at once", provider=self.name)
         # The others are deleted singly, or refused so.
-        bulk = [ref for ref in refs if self._is_for_bulk_delete(ref)]
+        bulk = [ref for ref in refs if _is_for_bulk_delete(site.vendor, ref)]
         outcomes: dict[ObjectRef, DeleteOutcome] = {}
         if bulk:
             request = requests.delete_objects(site, container, bulk, bypass_retention=bypass_retention)
@@ -266,27 +254,20 @@ class S3Backend:
     async def copy_object(
         self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
     ) -> ObjectInfo:
-        """Copy within the service. What was said of conditions at :meth:`put_object` goes for copies, too."""
+        """Copy within the service."""
         site = await self._ready(container, key)
         self.check_name(source.container, source.key)
-        self._check_version("copy_object", source.version_id)
-        if options is not None:
-            self._require(site.vendor.replaces_metadata, "copy_object", "a copy with other metadata")
-            self._check_writing("copy_object", options, also=site.vendor.conditional_copy)
-        is_encrypted = source.customer_key is not None or (options is not None and options.encryption is not None)
-        self._require(site.vendor.encrypted_copies or not is_encrypted, "copy_object", "encryption of a copy")
-        if options is not None and not site.vendor.options_everywhere:
-            options = replace(options, tags=options.tags or await self._tags_of(source))
-        write_id = None if options is None else _new_write_id(options)
+        checks.check_copying(site.vendor, source, options)
+        if options is not None and site.vendor.tags and not site.vendor.options_everywhere:
+            options = replace(options, tags=options.tags or await self.administration().get_tags(source))
+        write_id = lost_replies.new_write_id(options)
         request = requests.copy_object(site, source, container, key, options, write_id=write_id)
         try:
             response = await self._http.send(request)
         except PreconditionFailedError as error:
-            if options is None:
-                raise
-            return await self._written_before(error, site, container, key, options, write_id)
+            return await lost_replies.written_before(self._http.send, site, request, options, write_id, error)
         info = responses.copy_object(request, response, options, site.vendor)
-        return await self._finished(container, info, options)
+        return info if options is None else await self._finished(site, container, info, options)
 
     async def list_objects(self, container: str, query: ListQuery, *, token: str | None) -> Page[ObjectInfo | Prefix]:
         """One page of objects."""
@@ -295,7 +276,7 @@ class S3Backend:
             check_listing(query)
             query = replace(query, versions=False)  # there is one of each
         if query.versions:
-            self._require(site.vendor.versioning, "list_objects", "versions")
+            checks.require(site.vendor, site.vendor.versioning, "list_objects", "versions")
         request = requests.list_objects(site, container, query, token=token)
         return responses.list_objects(request, await self._http.send(request), query, site.vendor)
 
@@ -304,7 +285,7 @@ class S3Backend:
     async def create_upload(self, container: str, key: str, options: WriteOptions) -> Upload:
         """Begin an upload by parts."""
         site = await self._ready(container, key)
-        self._check_writing("create_upload", options, also=site.vendor.conditional_complete)
+        checks.check_writing(site.vendor, "create_upload", options, also=site.vendor.conditional_complete)
         checksum = options.checksum or ("crc32" if site.upload_digest == "crc32" else None)
         request = upload_requests.create_upload(site, container, key, options, checksum=checksum)
         return upload_responses.create_upload(request, await self._http.send(request), options, checksum=checksum)
@@ -315,7 +296,7 @@ class S3Backend:
         """Store a part."""
         site = await self._ready(upload.container, upload.key)
         # No part can have a checksum of another kind than its upload was begun with, but for the oldest one.
-        digests, computed = await self._digests(body, upload.checksum, default="md5" if site.upload_digest else None)
+        digests, computed = await _digests(site, body, upload.checksum, default="md5" if site.upload_digest else None)
         request = upload_requests.upload_part(site, upload, number, body, digests=digests, on_sent=on_sent)
         return upload_responses.upload_part(request, await self._http.send(request), number, offset, computed=computed)
 
@@ -323,15 +304,15 @@ class S3Backend:
         """Store a part that is a range of an object the service holds already."""
         site = await self._ready(upload.container, upload.key)
         self.check_name(source.container, source.key)
-        self._check_version("copy_part", source.version_id)
-        self._require(site.vendor.copy_part, "copy_part", "parts that are copies")
+        checks.check_version(site.vendor, "copy_part", source.version_id)
+        checks.require(site.vendor, site.vendor.copy_part, "copy_part", "parts that are copies")
         request = upload_requests.copy_part(site, upload, number, source, byte_range)
         return upload_responses.copy_part(request, await self._http.send(request), upload, number, byte_range)
 
     async def complete_upload(self, upload: Upload, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
         """Publish the parts as one object."""
         site = await self._ready(upload.container, upload.key)
-        self._check_writing("complete_upload", options, also=site.vendor.conditional_complete)
+        checks.check_writing(site.vendor, "complete_upload", options, also=site.vendor.conditional_complete)
         checksum = None
         if upload.checksum is not None and await checksums.load(upload.checksum):
             kind = site.vendor.checksum_type(upload.checksum)
@@ -340,12 +321,9 @@ class S3Backend:
         try:
             response = await self._http.send(request)
         except (UploadNotFoundError, PreconditionFailedError) as error:
-            completed = await self._completed(upload, parts, checksum, error) if error.attempts > 1 else None
-            if completed is None:
-                raise
-            return completed
+            return await lost_replies.completed_before(self._http.send, site, upload, parts, checksum, error)
         info = upload_responses.complete_upload(request, response, parts, options, checksum=checksum)
-        return await self._finished(upload.container, info, options)
+        return await self._finished(site, upload.container, info, options)
 
     async def abort_upload(self, upload: Upload) -> None:
         """Drop an upload and all its parts."""
@@ -373,7 +351,7 @@ class S3Backend:
     async def presign(self, method: str, container: str, key: str, options: PresignOptions) -> PresignedRequest:
         """Sign a request for somebody else to send: for seven days at most, and no longer than the credentials live."""
         site = await self._ready(container, key)
-        self._check_version("presign", options.version_id)
+        checks.check_version(site.vendor, "presign", options.version_id)
         url = presigning.request_url(site, method, container, key, options)
         request = Request(operation="presign", method=method, url=url, container=container, key=key)
         found = await self._signing_credentials(request)
@@ -383,7 +361,7 @@ class S3Backend:
     async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
         """Sign a form for a browser to post: for seven days at most, and no longer than the credentials live."""
         site = await self._ready(container, key)
-        self._require(site.vendor.presign_post, "presign_post", "forms for browsers")
+        checks.require(site.vendor, site.vendor.presign_post, "presign_post", "forms for browsers")
         conditions = presigning.form_conditions(container, key, policy)
         url = requests.container_url(site, container)
         request = Request(operation="presign_post", method="POST", url=url, container=container)
@@ -431,84 +409,9 @@ class S3Backend:
             raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
         return await known.get()
 
-    async def _digests(
-        self,
-        body: Buffer,
-        wanted: HashAlgorithm | None,
-        *,
-        default: HashAlgorithm | None = None,
-        is_locked: bool = False,
-    ) -> tuple[dict[str, str], ObjectHash | None]:
-        """Headers by which the service checks a body, and the hash in them that is cheapest to check again.
-
-        Computed before the request is sent, so that no retry computes them once more.
-
-        Args:
-            body: What is sent.
-            wanted: What the caller asks for.
-            default: What goes with it where the caller asks for nothing, and the signature is not checked.
-            is_locked: Whether the service takes nothing without a digest that is not part of the signature.
-        """
-        site = self._site
-        algorithm = wanted or default or site.upload_digest or ("md5" if is_locked else None)
-        sha256 = await checksums.digest("sha256", body) if site.signs_payload else None
-        computed = None if sha256 is None else ObjectHash(algorithm="sha256", value=sha256.hex())
-        if algorithm is None:
-            return headers.digest_headers(sha256), computed
-        if computed is None or computed.algorithm != algorithm:
-            computed = ObjectHash(algorithm=algorithm, value=(await checksums.digest(algorithm, body)).hex())
-        return headers.digest_headers(sha256, computed), computed
-
-    async def _written_before(
-        self,
-        error: PreconditionFailedError,
-        site: config.Site,
-        container: str,
-        key: str,
-        options: WriteOptions,
-        write_id: str | None,
-    ) -> ObjectInfo:
-        """The object, if an earlier try has written it, and only the reply was lost; else ``error``."""
-        if error.attempts > 1 and write_id is not None:
-            request = requests.head_object(site, container, key, ReadOptions(customer_key=options.customer_key))
-            with contextlib.suppress(ObjectNotFoundError):
-                response = await self._http.send(request)
-                if values.write_id_of(response.headers) == write_id:
-                    return responses.object_info(key, response.headers, site.vendor)
-        raise error
-
-    async def _completed(
-        self, upload: Upload, parts: Sequence[Part], checksum: ObjectHash | None, error: StorageError
-    ) -> ObjectInfo | None:
-        """The object, if it is what these parts make: then an earlier try has completed the upload.
-
-        A condition that did not hold leaves the upload as it is; one that is gone was completed.
-        """
-        if isinstance(error, PreconditionFailedError) and await self._has_upload(upload):
-            return None
-        try:
-            info = await self.head_object(upload.container, upload.key, ReadOptions(customer_key=upload.customer_key))
-        except StorageError:
-            return None
-        is_same_etag = info.etag is not None and info.etag == values.multipart_etag(parts)
-        is_same_hash = checksum is not None and info.object_hash == checksum
-        return info if is_same_etag or is_same_hash else None
-
-    async def _has_upload(self, upload: Upload) -> bool:
-        try:
-            await self.list_parts(upload, token=None)
-        except UploadNotFoundError:
-            return False
-        except StorageError:  # nobody can tell, so it is not claimed to be completed
-            return True
-        return True
-
-    async def _tags_of(self, source: ObjectRef) -> Mapping[str, str]:
-        return await self.administration().get_tags(source) if self._site.vendor.tags else EMPTY
-
-    async def _finished(self, container: str, info: ObjectInfo, options: WriteOptions | None) -> ObjectInfo:
+    async def _finished(self, site: config.Site, container: str, info: ObjectInfo, options: WriteOptions) -> ObjectInfo:
         """An object that was made by parts or by a copy, with what the service takes only afterwards."""
-        if options is None or self._site.vendor.options_everywhere:
+        if site.vendor.options_everywhere:
             return info
         written = ObjectRef(container=container, key=info.key, version_id=info.version_id)
         extras = self.administration()
@@ -520,24 +423,12 @@ class S3Backend:
             await extras.set_legal_hold(written, is_held=options.legal_hold)
         return info
 
-    async def _has_object(self, container: str, key: str) -> bool:
-        try:
-            await self.head_object(container, key, WHOLE)
-        except ObjectNotFoundError:
-            return False
-        return True
-
     async def _has_container(self, container: str) -> bool:
         try:
             await self.head_container(container)
         except StorageError:  # also where it belongs to others; what is wrong the next request will tell
             return False
         return True
-
-    def _is_for_bulk_delete(self, ref: ObjectRef) -> bool:
-        vendor = self._site.vendor
-        is_offered = (vendor.versioning or ref.version_id is None) and (vendor.delete_if_match or ref.if_match is None)
-        return vendor.bulk_delete and xml.is_expressible(ref.key) and is_offered
 
     async def _delete_singly(
         self,
@@ -569,48 +460,40 @@ class S3Backend:
             tasks = {ref: group.create_task(delete(ref)) for ref in dict.fromkeys(refs) if ref not in known}
         return [known[ref] if ref in known else tasks[ref].result() for ref in refs]
 
-    def _require(self, is_possible: bool, operation: str, what: str) -> None:
-        if not is_possible:
-            message = f"{what} cannot be relied on here; the vendor is taken to be {self._site.vendor.name!r}"
-            raise UnsupportedError(message, provider=self.name, operation=operation)
 
-    def _check_version(self, operation: str, version_id: str | None) -> None:
-        self._require(version_id is None or self._site.vendor.versioning, operation, "versions")
+async def _digests(
+    site: config.Site,
+    body: Buffer,
+    wanted: HashAlgorithm | None,
+    *,
+    default: HashAlgorithm | None = None,
+    is_locked: bool = False,
+) -> tuple[dict[str, str], ObjectHash | None]:
+    """Headers by which the service checks a body, and the hash in them that is cheapest to check again.
 
-    def _check_reading(self, operation: str, options: ReadOptions) -> None:
-        vendor = self._site.vendor
-        self._check_version(operation, options.version_id)
-        if options.if_match is not None or options.if_none_match is not None:
-            self._require(vendor.read_conditions, operation, "conditions on reads")
-        self._require(options.customer_key is None or "customer" in vendor.encryption, operation, "keys of ours")
-        if options.part_number is not None:
-            self._require(vendor.part_numbers, operation, "reads of parts")
-            if options.byte_range is not None:
-                raise InvalidArgumentError("a part, or a range of bytes", provider=self.name, operation=operation)
+    Computed before the request is sent, so that no retry computes them once more.
 
-    def _check_writing(self, operation: str, options: WriteOptions, *, also: bool = True) -> None:
-        """Refuse what the service may ignore.
-
-        Args:
-            operation: For the error.
-            options: What is asked for.
-            also: Whether the service obeys conditions on this operation, other than on plain writes.
-        """
-        vendor = self._site.vendor
-        if options.if_none_match is not None:
-            if options.if_none_match != "*":
-                raise InvalidArgumentError('if_none_match of a write is "*"', provider=self.name, operation=operation)
-            self._require(vendor.create_if_absent and also, operation, "if_none_match")
-        if options.if_match is not None:
-            self._require(vendor.write_if_match and also, operation, "if_match")
-        if (missing := vendor.capabilities.missing_for(options)) is not None:
-            self._require(False, operation, missing)
-
-
-def _new_write_id(options: WriteOptions) -> str | None:
-    """What tells this write from all others, where that may be needed."""
-    return None if options.if_match is None and options.if_none_match is None else secrets.token_hex(16)
+    Args:
+        site: Where it is sent.
+        body: What is sent.
+        wanted: What the caller asks for.
+        default: What goes with it where the caller asks for nothing, and the signature is not checked.
+        is_locked: Whether the service takes nothing without a digest that is not part of the signature.
+    """
+    algorithm = wanted or default or site.upload_digest or ("md5" if is_locked else None)
+    sha256 = await checksums.digest("sha256", body) if site.signs_payload else None
+    computed = None if sha256 is None else ObjectHash(algorithm="sha256", value=sha256.hex())
+    if algorithm is None:
+        return headers.digest_headers(sha256), computed
+    if computed is None or computed.algorithm != algorithm:
+        computed = ObjectHash(algorithm=algorithm, value=(await checksums.digest(algorithm, body)).hex())
+    return headers.digest_headers(sha256, computed), computed
 
 
 def _is_locked(options: WriteOptions) -> bool:
     return options.retention is not None or options.legal_hold is not None
+
+
+def _is_for_bulk_delete(vendor: Vendor, ref: ObjectRef) -> bool:
+    is_offered = (vendor.versioning or ref.version_id is None) and (vendor.delete_if_match or ref.if_match is None)
+    return vendor.bulk_delete and xml.is_expressible(ref.key) and is_offered

@@ -123,7 +123,7 @@ def hold_status(*, is_held: bool) -> str:
 
 
 def write_id_headers(write_id: str | None) -> dict[str, str]:
-    """Metadata by which one write is told from another of the same content; see ``S3Backend.put_object``."""
+    """Metadata by which one write is told from another of the same content; see ``lost_replies``."""
     return {} if write_id is None else {f"{METADATA_PREFIX}{WRITE_ID_NAME}": write_id}
 
 
@@ -180,4 +180,5 @@ def upload_checksum_headers(algorithm: HashAlgorithm | None, kind: ChecksumType)
     """What an upload by parts is begun with, so that its parts may come with checksums."""
     if algorithm is None or algorithm == "md5":
         return {}
-    return {"x-amz-checksum-algorithm": algorithm.upper(), "x-amz-checksum-type": kind}
+    headers = {"x-amz-checksum-algorithm": algorithm.upper()}
+    return headers | ({"x-amz-checksum-type": kind} if kind == "FULL_OBJECT" else {})

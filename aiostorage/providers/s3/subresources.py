@@ -13,8 +13,8 @@ from aiostorage.errors import InvalidArgumentError
 from aiostorage.providers.s3 import errors
 from aiostorage.providers.s3.documents import document as read_document
 from aiostorage.providers.s3.documents import well_formed
-from aiostorage.providers.s3.headers import BYPASS, content_md5, customer_key_headers, hold_status, retain_until
-from aiostorage.providers.s3.requests import container_url, document, object_url
+from aiostorage.providers.s3.headers import BYPASS, customer_key_headers, hold_status, retain_until
+from aiostorage.providers.s3.requests import container_url, document, document_digest, object_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def of_object(
         operation=operation,
         method=method,
         url=url,
-        headers={**(headers or {}), **_digest(method, body)},
+        headers={**(headers or {}), **_digest(site, method, body)},
         body=body,
         container=ref.container,
         key=ref.key,
@@ -61,15 +61,15 @@ def of_container(
         operation=operation,
         method=method,
         url=with_query(container_url(site, container), (subresource, "")),
-        headers={**(headers or {}), **_digest(method, body)},
+        headers={**(headers or {}), **_digest(site, method, body)},
         body=body,
         container=container,
     )
 
 
-def _digest(method: str, body: bytes) -> dict[str, str]:
-    """Without it nothing is taken, not even an empty body; of the digests it is the one that all services know."""
-    return {} if method in {"GET", "DELETE"} else {"content-md5": content_md5(body)}
+def _digest(site: Site, method: str, body: bytes) -> dict[str, str]:
+    """Without it nothing is taken, not even an empty body."""
+    return {} if method in {"GET", "DELETE"} else document_digest(site, body)
 
 
 # Tags

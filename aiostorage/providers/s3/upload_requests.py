@@ -102,13 +102,12 @@ def complete_upload(
     """
     elements = "".join([_part_element(part, upload.checksum) for part in parts])
     body, headers = document("CompleteMultipartUpload", elements)
-    if checksum is not None:
+    if checksum is not None and checksum.scope == "object":
         headers |= {
-            "x-amz-checksum-type": site.vendor.checksum_type(checksum.algorithm),
+            **digest_headers(None, checksum),
+            "x-amz-checksum-type": "FULL_OBJECT",
             "x-amz-mp-object-size": str(sum(part.size for part in parts)),
         }
-        if checksum.scope == "object":
-            headers |= digest_headers(None, checksum)
     return Request(
         operation="complete_upload",
         method="POST",

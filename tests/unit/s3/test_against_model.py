@@ -207,7 +207,7 @@ OBJECTS = [
 UPLOADS = [
     of_object(
         upload_requests.create_upload(SITE, BUCKET, NAME, OPTIONS, checksum="sha256"),
-        "create_multipart_upload", ChecksumAlgorithm="SHA256", ChecksumType="COMPOSITE", **THEIR_OPTIONS,
+        "create_multipart_upload", ChecksumAlgorithm="SHA256", **THEIR_OPTIONS,
     ),
     of_object(
         upload_requests.create_upload(SITE, BUCKET, NAME, WriteOptions(encryption=KMS), checksum="crc32c"),
@@ -233,8 +233,7 @@ UPLOADS = [
             SITE, UPLOAD, PARTS, WriteOptions(if_none_match="*"),
             checksum=ObjectHash(algorithm="sha256", value="00" * 32, scope="parts"),
         ),
-        "complete_multipart_upload", MultipartUpload={"Parts": THEIR_PARTS}, IfNoneMatch="*", MpuObjectSize=10,
-        ChecksumType="COMPOSITE", **SSE_C,
+        "complete_multipart_upload", MultipartUpload={"Parts": THEIR_PARTS}, IfNoneMatch="*", **SSE_C,
     ),
     of_upload(
         upload_requests.complete_upload(
