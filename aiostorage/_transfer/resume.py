@@ -122,7 +122,7 @@ async def _is_same(part: Part, body: FileBody | MemoryBody, offset: int, length:
     """Whether a part that the provider holds is this range of the source, as far as it tells."""
     if part.size != length:
         return False
-    if part.checksum is None or checksums.new_hasher(part.checksum.algorithm) is None:
+    if part.checksum is None or not await checksums.load(part.checksum.algorithm):
         return True
     digest = await checksums.digest(part.checksum.algorithm, await body.read_at(offset, length))
     return digest.hex() == part.checksum.value

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from aiostorage.checksums import new_hasher, update
+from aiostorage.checksums import update
 from aiostorage.errors import (
     ChecksumMismatchError,
     ObjectChangedError,
@@ -19,6 +19,7 @@ from aiostorage.errors import (
     StorageTimeoutError,
     UnexpectedResponseError,
 )
+from aiostorage.hashing import new_hasher
 from aiostorage.models import ByteRange, ReadOptions
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from aiostorage.backend import Backend, ObjectBody
-    from aiostorage.checksums import Hasher
+    from aiostorage.hashing import Hasher
     from aiostorage.models import ObjectHash, ObjectInfo
 
 CHANGED = "the object was replaced while it was read"

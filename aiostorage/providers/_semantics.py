@@ -10,7 +10,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
-from aiostorage.checksums import crc32_combine
 from aiostorage.errors import (
     ClosedError,
     InvalidArgumentError,
@@ -21,6 +20,7 @@ from aiostorage.errors import (
     StorageError,
     UnsupportedError,
 )
+from aiostorage.hashing import crc32_combine
 from aiostorage.models import PLAIN, Capabilities, Limits, ObjectHash, ObjectInfo, Page
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from aiostorage.hashing import is_computable
 from aiostorage.models import Capabilities, Limits
 from aiostorage.providers.s3.settings import SETTINGS
 from aiostorage.providers.s3.values import WRITE_EXTRA, WRITE_ID_NAME
@@ -97,6 +98,7 @@ class Vendor:
         presign_post: Browsers may post forms.
         own_metadata: Names of metadata that are not the user's.
         limits: The numbers.
+        capabilities: The same, as the rest of the package wants to know it.
     """
 
     name: str
@@ -144,11 +146,11 @@ class Vendor:
     presign_post: bool = False
     own_metadata: frozenset[str] = frozenset({WRITE_ID_NAME})
     limits: Limits = LIMITS
+    capabilities: Capabilities = field(init=False, repr=False, compare=False)
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """The same, as the rest of the package wants to know it."""
-        return Capabilities(
+    def __post_init__(self) -> None:
+        """Say the same as the rest of the package wants to know it."""
+        capabilities = Capabilities(
             limits=self.limits,
             create_if_absent=self.create_if_absent,
             write_if_match=self.write_if_match,
@@ -167,10 +169,11 @@ class Vendor:
             retention=self.retention,
             restore=self.restore,
             encryption=self.encryption,
-            checksums=self.checksums,
+            checksums=frozenset(filter(is_computable, self.checksums)),
             settings=self.settings,
             extra=WRITE_EXTRA,
         )
+        object.__setattr__(self, "capabilities", capabilities)  # frozen, but not yet made
 
     def checksum_type(self, algorithm: HashAlgorithm | None) -> ChecksumType:
         """Of what the checksum of an upload by parts is made.

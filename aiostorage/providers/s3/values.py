@@ -8,7 +8,7 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from aiostorage._http.headers import parse_iso_date
-from aiostorage.checksums import crc_combine, new_hasher
+from aiostorage.hashing import crc_combine, new_hasher
 from aiostorage.models import ObjectHash, Retention
 
 if TYPE_CHECKING:

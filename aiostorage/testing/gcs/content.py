@@ -13,7 +13,7 @@ from aiostorage.testing.gcs.errors import checksum_mismatch, invalid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from aiostorage.checksums import Hasher
+    from aiostorage.hashing import Hasher
     from aiostorage.testing.gcs.messages import Source
 
 BLOCK_BYTES = 256 * 1024
