@@ -21,7 +21,8 @@ class Request:
         operation: Name of the operation, for errors; such as ``"get_object"``.
         method: HTTP method.
         url: Absolute, and encoded already: it goes over the wire as it is. No credential is in it.
-        headers: Lower-case names. ``host`` and ``content-length`` are added by the shell.
+        headers: Lower-case names. ``host`` and ``content-length`` are added by the shell. They may hold the key that an
+            object is encrypted with, and are left out of the repr.
         body: The whole body; a request can always be sent again.
         container: For errors.
         key: For errors.
@@ -33,8 +34,8 @@ class Request:
     operation: str
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY)
-    body: Buffer = b""
+    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+    body: Buffer = field(default=b"", repr=False)
     container: str | None = None
     key: str | None = None
     is_repeatable: bool = True
