@@ -7,7 +7,7 @@ import re
 import secrets
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, cast
 
 import pytest
 
@@ -39,6 +39,19 @@ class Deviation(StrEnum):
     UNCHECKED_LINKS = "a signed request may be changed by whoever holds it"
 
 
+Capability: TypeAlias = Literal[
+    "create_if_absent",
+    "write_if_match",
+    "read_conditions",
+    "server_side_copy",
+    "versioning",
+    "object_metadata",
+    "presign",
+    "cdn",
+]
+"""What is True or False in ``Capabilities``."""
+
+
 class ContractBase:
     """The fixtures of all tests. What a driver's author gives is described in ``DriverContract``."""
 
@@ -49,6 +62,7 @@ class ContractBase:
     refused_keys: ClassVar[Mapping[str, str]] = EMPTY
 
     _used: list[str]
+    _asked: dict[str, bool]
 
     @pytest.fixture
     def anyio_backend(self) -> str:
@@ -58,10 +72,11 @@ class ContractBase:
     @pytest.fixture(autouse=True)
     def _reported(self, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
         """Let whoever reads the reports know what was tested on which server, and what was let pass."""
-        self._used = []
+        self._used, self._asked = [], {}
         record_property("contract-server", self.server or type(self).__name__)
         record_property("contract-theme", request.function.__qualname__.partition(".")[0].lower())
         record_property("contract-deviations", self._used)
+        record_property("contract-capabilities", self._asked)
 
     @pytest.fixture
     async def new_name(self, witness: Witness) -> AsyncIterator[Callable[[], str]]:
@@ -94,6 +109,12 @@ class ContractBase:
         before = asyncio.all_tasks()
         yield
         assert not await tasks_left(before)
+
+    def offers(self, driver: Driver, capability: Capability) -> bool:
+        """Whether the driver says that it can do this; asking is noted for the report."""
+        # The names are those of the fields that are bool.
+        self._asked[capability] = cast("bool", getattr(driver.capabilities, capability))
+        return self._asked[capability]
 
     def deviates(self, deviation: Deviation) -> bool:
         """Whether the provider is declared to do this otherwise; asking is noted for the report."""
