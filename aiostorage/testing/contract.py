@@ -65,6 +65,6 @@ class DriverContract(
             cannot hold, and why. The driver must refuse exactly these.
 
     Each test has ``user_properties`` for whoever reports: ``contract-server``, ``contract-theme``,
-    ``contract-deviations``, those that it has met, and ``contract-capabilities``, those that it has
-    asked for, each with whether it is offered.
+    ``contract-deviations``, those that it has met, ``contract-capabilities``, those that it has asked
+    for, and ``contract-offered``, all that the driver says it has.
     """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, get_args
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
-from aiostorage.testing._themes.base import Capability
+from aiostorage import Capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 results: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
 """By theme and server, and by capability and server."""
 
-offered: dict[tuple[str, str], bool] = {}
+CAPABILITIES = [field.name for field in fields(Capabilities) if field.name != "limits"]
+
+offered: defaultdict[str, set[str]] = defaultdict(set)  # by server
 deviations: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)  # a dict keeps the order
 
 
@@ -24,9 +27,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if "contract-server" not in properties:
         return
     server, theme = properties["contract-server"], properties["contract-theme"]
-    offered.update({(name, server): is_offered for name, is_offered in properties["contract-capabilities"].items()})
+    offered[server].update(properties["contract-offered"])
     if report.when == "call" or report.failed:
-        for name in (theme, *properties["contract-capabilities"]):
+        for name in {theme, *properties["contract-capabilities"]}:
             results[name, server][report.outcome] += 1
     deviations[theme, server].update(dict.fromkeys(properties["contract-deviations"]))
 
@@ -34,8 +37,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not results:
         return
-    capabilities: tuple[str, ...] = get_args(Capability)
-    themes = list(dict.fromkeys(name for name, _ in results if name not in capabilities))
+    themes = list(dict.fromkeys(theme for theme, _ in deviations))
     servers = list(dict.fromkeys(server for _, server in results))
     notes: dict[tuple[str, str], int] = {}  # of a server, and what it does otherwise
 
@@ -51,7 +53,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for (server, what), number in notes.items():
         terminalreporter.line(f"({number}) {server}: {what}")
     terminalreporter.section("the capabilities of each server")
-    print_table(list(capabilities), _capability)
+    print_table(CAPABILITIES, _capability)
 
 
 def _outcome(name: str, server: str) -> str:
@@ -70,6 +72,8 @@ def _noted(text: str, theme: str, server: str, notes: dict[tuple[str, str], int]
 
 
 def _capability(name: str, server: str) -> str:
-    """Whether it is there; what is not offered has been seen to be refused."""
+    """Whether it is there; a test that asks for what is not offered sees it refused."""
     outcome = _outcome(name, server)
-    return outcome if offered.get((name, server), True) or "FAILED" in outcome else "not offered"
+    if name in offered[server]:
+        return "offered, not verified" if outcome == "not run" else outcome
+    return outcome if "FAILED" in outcome else "not offered"

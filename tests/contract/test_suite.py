@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 from collections import Counter
-from typing import get_args
 
-from aiostorage import Capabilities
 from aiostorage.testing import DriverContract
-from aiostorage.testing._themes.base import Capability
 
 
 def test_no_theme_hides_a_test_of_another() -> None:
     names = Counter(name for theme in DriverContract.__mro__ for name in vars(theme) if name.startswith("test_"))
     assert [name for name, count in names.items() if count > 1] == []
-
-
-def test_every_capability_can_be_asked_for() -> None:
-    switches = [field.name for field in dataclasses.fields(Capabilities) if field.type == "bool"]
-    assert list(get_args(Capability)) == switches
 
 
 def test_nothing_but_the_suite_needs_pytest() -> None:

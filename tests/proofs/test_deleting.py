@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 OBJECTS = 50_000
+OLD = 30_000  # written before the container keeps versions, which is quicker
 OVERWRITTEN = 5_000
 DELETED = 5_000
 ENTRIES = OBJECTS + OVERWRITTEN + DELETED
@@ -59,8 +60,9 @@ async def arrange(server: S3Server, witness: Any, bucket: str) -> None:
             witness.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
 
     witness.create_bucket(Bucket=bucket, ACL="public-read-write")
+    await put(names[:OLD])
     witness.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    await put(names)
+    await put(names[OLD:])
     await put(names[:OVERWRITTEN])
     await asyncio.to_thread(delete, names[-DELETED:])
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import secrets
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from aiostorage.models import EMPTY
+from aiostorage.models import EMPTY, Capabilities
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from aiostorage.testing.witness import Witness
 
 SMALLEST_PART_BYTES = 64 * 1024
+
+CAPABILITIES = [field.name for field in dataclasses.fields(Capabilities) if field.name != "limits"]
 
 
 class Deviation(StrEnum):
@@ -39,19 +42,6 @@ class Deviation(StrEnum):
     UNCHECKED_LINKS = "a signed request may be changed by whoever holds it"
 
 
-Capability: TypeAlias = Literal[
-    "create_if_absent",
-    "write_if_match",
-    "read_conditions",
-    "server_side_copy",
-    "versioning",
-    "object_metadata",
-    "presign",
-    "cdn",
-]
-"""What is True or False in ``Capabilities``."""
-
-
 class ContractBase:
     """The fixtures of all tests. What a driver's author gives is described in ``DriverContract``."""
 
@@ -62,7 +52,7 @@ class ContractBase:
     refused_keys: ClassVar[Mapping[str, str]] = EMPTY
 
     _used: list[str]
-    _asked: dict[str, bool]
+    _asked: list[str]
 
     @pytest.fixture
     def anyio_backend(self) -> str:
@@ -70,12 +60,15 @@ class ContractBase:
         return "asyncio"
 
     @pytest.fixture(autouse=True)
-    def _reported(self, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    def _reported(
+        self, request: pytest.FixtureRequest, driver: Driver, record_property: Callable[[str, object], None]
+    ) -> None:
         """Let whoever reads the reports know what was tested on which server, and what was let pass."""
-        self._used, self._asked = [], {}
+        self._used, self._asked = [], []
         record_property("contract-server", self.server or type(self).__name__)
         record_property("contract-theme", request.function.__qualname__.partition(".")[0].lower())
         record_property("contract-deviations", self._used)
+        record_property("contract-offered", [name for name in CAPABILITIES if getattr(driver.capabilities, name)])
         record_property("contract-capabilities", self._asked)
 
     @pytest.fixture
@@ -110,11 +103,10 @@ class ContractBase:
         yield
         assert not await tasks_left(before)
 
-    def offers(self, driver: Driver, capability: Capability) -> bool:
-        """Whether the driver says that it can do this; asking is noted for the report."""
-        # The names are those of the fields that are bool.
-        self._asked[capability] = cast("bool", getattr(driver.capabilities, capability))
-        return self._asked[capability]
+    def offers(self, driver: Driver, capability: str) -> bool:
+        """Whether the driver says it can do this, by a name in ``Capabilities``; asking is noted for the report."""
+        self._asked.append(capability)
+        return bool(getattr(driver.capabilities, capability))
 
     def deviates(self, deviation: Deviation) -> bool:
         """Whether the provider is declared to do this otherwise; asking is noted for the report."""
