@@ -378,3 +378,17 @@ async def test_errors_say_what_was_asked() -> None:
         with pytest.raises(StorageError) as caught:
             await backend.get_object("bucket", "k", WHOLE)
     assert str(caught.value) == "s3 get_object bucket/k: No. (HTTP 403, AccessDenied)"
+
+
+async def test_a_leading_slash_of_a_key_is_kept_where_the_container_is_in_the_host_name() -> None:
+    async with ScriptedServer(OK) as server:
+        backend = S3Backend(
+            endpoint=server.url.replace("127.0.0.1", "localhost"),
+            addressing_style="virtual",
+            region="r",
+            anonymous=True,
+        )
+        await backend.put_object("bucket", "/k", b"", WriteOptions())
+        await backend.aclose()
+    (seen,) = server.seen
+    assert (seen.target, seen.headers["host"]) == ("//k", f"bucket.localhost:{server.port}")
