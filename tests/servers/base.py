@@ -73,7 +73,7 @@ def run(command: list[str], *, cwd: Path | None = None, timeout_s: float | None 
             command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=timeout_s
         )
     except subprocess.TimeoutExpired as error:
-        raise ServerError(f"{' '.join(command)} took longer than {timeout_s:.0f} s:\n{error.stderr}") from None
+        raise ServerError(f"{' '.join(command)} took longer than {timeout_s:.0f} s:\n{error.stderr!r}") from None
     if done.returncode:
         raise ServerError(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
 
