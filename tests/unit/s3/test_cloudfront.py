@@ -9,7 +9,7 @@ from base64 import b64decode
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -69,7 +69,7 @@ async def driver_of(cdn: Any, **options: Any) -> AsyncIterator[S3Driver]:
 @pytest.mark.parametrize("key", ["k", KEY, "2026/\U0001f600"])
 def test_botocore_signs_the_same_urls(key: str) -> None:
     theirs = CloudFrontSigner("K2JCJMDEHXQW5F", sign_rsa)
-    url = f"{BASE}/{cloudfront.quote_key(key)}"
+    url = f"{BASE}/{quote(key)}"
     until = NOW.replace(microsecond=0) + timedelta(seconds=90)
     ours = cloudfront.signed_url(distribution(), url, url, CDNPolicy(expires_in_s=90.9), NOW, sign_rsa)
     assert ours.url == theirs.generate_presigned_url(url, date_less_than=until)
