@@ -104,6 +104,16 @@ async def test_urls_that_are_signed() -> None:
     assert custom.url.startswith(f"{BASE}/2026/a%2A/index.m3u8?")
 
 
+@pytest.mark.parametrize(
+    "restriction",
+    [{"prefix": ""}, {"ip_range": "192.0.2.7/32"}, {"starts_at": datetime(2026, 1, 1, tzinfo=UTC)}],
+    ids=lambda restriction: next(iter(restriction)),
+)
+def test_what_a_canned_policy_cannot_say(restriction: dict[str, Any]) -> None:
+    signed = cloudfront.signed_url(distribution(), BASE, BASE, CDNPolicy(**restriction), NOW, sign_rsa)
+    assert list(dict(parse_qsl(urlsplit(signed.url).query))) == ["Policy", "Signature", "Key-Pair-Id"]
+
+
 @pytest.mark.parametrize("change", range(0, 60, 7))
 async def test_a_changed_url(change: int) -> None:
     async with driver_of(distribution()) as driver:
