@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from aiostorage import CloudFront, RetryPolicy, S3Driver
+from aiostorage import CloudFront, RetryPolicy, S3Driver, connect
 from aiostorage.errors import AuthenticationError, InvalidArgumentError, RateLimitedError, UnsupportedError
 from aiostorage.models import CDNPolicy
 from aiostorage.providers.s3 import cloudfront
@@ -354,3 +354,11 @@ async def test_china_has_a_cloudfront_of_its_own() -> None:
     assert service.batches == [["/k"]]
     assert cloudfront.service_of("cn-north-1")[0] == "https://cloudfront.cn-northwest-1.amazonaws.com.cn"
     assert cloudfront.service_of("eu-west-1") == ("https://cloudfront.amazonaws.com", "us-east-1")
+
+
+async def test_a_public_url_by_connecting() -> None:
+    url = "s3://?region=eu-west-1&cdn=https://cdn.example.org/%7Bcontainer%7D"
+    async with connect(url, access_key_id="id", secret_access_key="secret") as driver:
+        assert driver.container("photos").cdn.url("a b") == "https://cdn.example.org/photos/a%20b"
+    with pytest.raises(InvalidArgumentError):
+        connect("s3://?region=eu-west-1&cdn=cdn.example.org")

@@ -31,6 +31,7 @@ KEYS = S3Credentials(access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key=SEC
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 SITE = make_site(Settings(region="eu-west-1"), {}, {})
 UPLOAD = Upload(container="bucket", key="k", upload_id="id+/=")
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 text = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -69,13 +70,13 @@ def test_the_form_of_the_s3_reference() -> None:
     assert signature == "8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749a66d7f09699e"
 
 
-@given(key=text.filter(bool), value=text, moment=st.datetimes(timezones=st.just(UTC)), token=st.none() | st.just("t"))
+@given(key=text.filter(bool), value=text, moment=moments, token=st.none() | st.just("t"))
 def test_botocore_signs_the_same_form(key: str, value: str, moment: datetime, token: str | None) -> None:
     keys = S3Credentials(access_key_id="id", secret_access_key="secret", session_token=token)
     wanted = PostPolicy(fields={"x-amz-meta-a": value}, size_range=(0, 9))
     signer = Signer("eu-west-1")
     conditions: list[presigning.Condition] = [{"any": key}]
-    ours = presigning.signed_form(signer, "https://x/", key, wanted, conditions, keys, moment.replace(year=2026))
+    ours = presigning.signed_form(signer, "https://x/", key, wanted, conditions, keys, moment)
     auth = S3SigV4PostAuth(Credentials("id", "secret", token), "s3", "eu-west-1")
     request = AWSRequest(method="POST", url="https://x/")
     request.context["timestamp"] = ours.fields["x-amz-date"]
