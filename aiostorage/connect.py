@@ -90,6 +90,8 @@ def _parse_query(query: Mapping[str, str]) -> ConnectOptions:
                 options["payload_signing"] = cast("PayloadSigning", value)  # the same
             case "anonymous":
                 options["anonymous"] = _parse_bool(name, value)
+            case "cdn":
+                options["cdn"] = value
             case "part_size_bytes":
                 options["part_size_bytes"] = _parse_int(name, value)
             case "concurrency":

@@ -89,6 +89,8 @@ rgw_frontends = beast endpoint=127.0.0.1:{port}
 rgw_exit_timeout_secs = 1
 rgw_gc_obj_min_wait = 1
 rgw_gc_processor_period = 5
+rgw_s3_auth_use_sts = true
+rgw_sts_key = 0123456789abcdef
 """
 
 UNPACKED = """\
@@ -132,7 +134,7 @@ def missing_packages() -> list[str]:
 
 
 class CephServer(S3Server):
-    """One user, who may do everything."""
+    """One user, who may do everything, and make roles for the service that hands out temporary credentials."""
 
     name = "ceph"
     access_key: ClassVar[str] = "ceph-user"
@@ -197,6 +199,8 @@ class CephServer(S3Server):
             self.access_key,
             "--secret",
             self.secret_key,
+            "--caps",
+            "roles=*",
         ]
         # Without a cluster it would wait for one.
         run(daemon("radosgw-admin", "--name", "client.rgw.a", "user", "create", *user), timeout_s=START_TIMEOUT_S)

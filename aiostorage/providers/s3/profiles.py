@@ -158,6 +158,7 @@ DIRECTORY_BUCKETS = dataclasses.replace(
     ordered_lists=False,
     document_digest="crc32",
     versioning=False,
+    presign_post=False,
 )
 
 GENERIC = Vendor(name="generic")

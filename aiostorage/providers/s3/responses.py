@@ -328,7 +328,7 @@ def list_uploads(request: Request, response: Response, vendor: Vendor) -> Page[U
 
 def list_parts(request: Request, response: Response) -> Page[Part]:
     """The parts of a page; where in the object they lie the service does not tell."""
-    document = _document(request, response, "ListPartsResult")
+    document = _document(request, response, "ListPartsResult", "ListPartsResponse")  # the latter is moto's
     with _well_formed(request, response):
         items = [
             Part(

@@ -335,6 +335,13 @@ async def test_forms_where_they_are_known_to_work() -> None:
                 await anonymous.presign_post("bucket", "k", PostPolicy())
     assert form.url == f"{server.url}/bucket"
     assert not server.seen
+    amazon = S3Backend(region="eu-west-1", access_key_id="id", secret_access_key="secret")
+    form = await amazon.presign_post("bucket", "k", PostPolicy())
+    assert form.url == "https://bucket.s3.eu-west-1.amazonaws.com/"
+    for container in ("bucket--use1-az4--x-s3", "arn:aws:s3:eu-west-1:123456789012:accesspoint/point"):
+        with pytest.raises(UnsupportedError):
+            await amazon.presign_post(container, "k", PostPolicy())
+    await amazon.aclose()
 
 
 async def test_files_are_read_at_the_first_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
