@@ -21,7 +21,7 @@ class Request:
         operation: Name of the operation, for errors; such as ``"get_object"``.
         method: HTTP method.
         url: Absolute, and encoded already: it goes over the wire as it is. No credential is in it.
-        headers: Lower-case names. ``host`` and ``content-length`` are added by the shell.
+        headers: Lower-case names; they may hold keys, and are left out of the repr. ``host`` and ``content-length`` are added by the shell.
         body: The whole body; a request can always be sent again.
         container: For errors.
         key: For errors.
@@ -33,8 +33,8 @@ class Request:
     operation: str
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY)
-    body: Buffer = b""
+    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+    body: Buffer = field(default=b"", repr=False)
     container: str | None = None
     key: str | None = None
     is_repeatable: bool = True
@@ -53,14 +53,17 @@ class Wire(NamedTuple):
     url: str
     headers: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """An answer, read to its end. Header names are lower-case; repeated ones are joined with ``, ``."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 class Answer(Protocol):
