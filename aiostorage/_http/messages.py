@@ -21,7 +21,8 @@ class Request:
         operation: Name of the operation, for errors; such as ``"get_object"``.
         method: HTTP method.
         url: Absolute, and encoded already: it goes over the wire as it is. No credential is in it.
-        headers: Lower-case names; they may hold keys, and are left out of the repr. ``host`` and ``content-length`` are added by the shell.
+        headers: Lower-case names; they may hold keys, and are left out of the repr. ``host`` and
+            ``content-length`` are added by the shell.
         body: The whole body; a request can always be sent again.
         container: For errors.
         key: For errors.

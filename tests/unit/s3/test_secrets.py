@@ -33,6 +33,7 @@ pytestmark = pytest.mark.anyio
 SECRET = "hunter2/wJalrXUtnFEMI+K7MDENGbPxRfiCYKEY"
 TOKEN = "hunter2IQoJb3JpZ2luX2VjEPT" + "A1b2/+" * 60 + "=="
 LATER = datetime.now(UTC) + timedelta(hours=6)
+RETRY = RetryPolicy(max_attempts=2, base_s=0)
 BUCKET = "bucket--usw2-az1--x-s3"
 
 
@@ -133,7 +134,7 @@ async def use(driver: S3Driver, shown: list[str], bucket: str = "bucket") -> Non
         lambda: container.object("k").copy_to(container, "c"),
         lambda: container.delete_objects(["k"]),
         lambda: container.object("k").presign(),
-        lambda: container.delete(),
+        container.delete,
     ]
     for call in calls:
         try:
@@ -156,7 +157,7 @@ async def test_of_keys_and_tokens(service: str, everything: list[str]) -> None:
             "vendor": "aws",
             "retry": RetryPolicy(max_attempts=2, base_s=0),
         }
-        keys = {"access_key_id": "AKIA1", "secret_access_key": SECRET, "session_token": TOKEN}
+        keys: dict[str, Any] = {"access_key_id": "AKIA1", "secret_access_key": SECRET, "session_token": TOKEN}
         async with S3Driver(**where, **keys) as driver:
             await use(driver, everything)
         async with S3Driver(**where, credentials=credentials) as driver:
@@ -197,12 +198,12 @@ async def test_of_whoever_gives_credentials(
     monkeypatch.setenv("HOME", str(tmp_path))
     config = tmp_path / "config"
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    given = [keys_json("ASIA1", expires_at=LATER, SecretAccessKey=SECRET, Token=TOKEN)]
+    given = keys_json("ASIA1", expires_at=LATER, SecretAccessKey=SECRET, Token=TOKEN)
     agents: dict[str, Callable[[Seen], Answer]] = {
-        "machine": Metadata(answers=given),
+        "machine": Metadata(answers=[given]),
         "role": SecurityTokens(region="eu-west-1", expires_at=LATER),
         "login": IdentityCenter(expires_at=LATER),
-        "container": lambda _: Answer(body=json.dumps(given[0]).encode()),
+        "container": lambda _: Answer(body=json.dumps(given).encode()),
         "file": lambda _: Answer(),
     }
     denied = Answer(status=403, body=b"<Error><Code>AccessDenied</Code><Message>No.</Message></Error>")
@@ -233,8 +234,7 @@ async def test_of_whoever_gives_credentials(
                 monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "hunter2agent")
             case _:
                 config.write_text(f"[default]\naws_access_key_id = AKIA1\naws_secret_access_key = {SECRET}\n")
-        retry = RetryPolicy(max_attempts=2, base_s=0)
-        async with S3Driver(endpoint=server.url, region="eu-west-1", retry=retry) as driver:
+        async with S3Driver(endpoint=server.url, region="eu-west-1", retry=RETRY) as driver:
             await use(driver, everything)
         assert server.seen or fault is not None
 
