@@ -79,8 +79,7 @@ class S3Backend:
         self._settings, http_options = config.split_options(options)
         self._environ: Mapping[str, str] = os.environ
         self._site = config.make_site(self._settings, self._environ, {})
-        if self._site.vendor.max_connections is not None:
-            http_options.setdefault("max_connections", self._site.vendor.max_connections)
+        config.keep_within(self._site.vendor, http_options)
         self._is_settled = not config.needs_files(self._settings, self._environ)
         self._routes = Routes(self._site)
         self._credentials = credentials.provider(self._settings, self._environ, http_options)

@@ -174,6 +174,14 @@ class Site:
         return replace(self, vendor=DIRECTORY_BUCKETS)
 
 
+def keep_within(vendor: Vendor, options: HTTPOptions) -> None:
+    """Add to the options what the vendor bears, where they do not say how much to ask of it."""
+    if vendor.max_connections is not None:
+        options.setdefault("max_connections", vendor.max_connections)
+    if vendor.max_requests_per_s is not None:
+        options.setdefault("max_requests_per_s", vendor.max_requests_per_s)
+
+
 def needs_files(settings: Settings, environ: Mapping[str, str]) -> bool:
     """Whether the shared files may have a say in :func:`make_site`."""
     return _region(settings, environ, {}) is None or _endpoint(settings, environ, {}) is None

@@ -82,6 +82,7 @@ class Vendor:
         own_metadata: Names of metadata that the service adds to that of the user.
         limits: The numbers.
         max_connections: Requests under way at once, where the user does not say how many.
+        max_requests_per_s: Requests to begin in a second, where the user does not say.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Vendor:
     own_metadata: frozenset[str] = frozenset()
     limits: Limits = LIMITS
     max_connections: int | None = None
+    max_requests_per_s: float | None = None
 
     @property
     def capabilities(self) -> Capabilities:

@@ -52,6 +52,7 @@ HETZNER = dataclasses.replace(
     name="hetzner",
     hosts=re.compile(r"(?P<region>[a-z]+\d)\.your-objectstorage\.com"),
     max_connections=64,
+    max_requests_per_s=750,
 )
 
 # Source: https://cloud.ibm.com/docs/cloud-object-storage?topic=cloud-object-storage-compatibility-api
@@ -118,14 +119,16 @@ SCALEWAY = Vendor(
     ),
 )
 
-# It runs Ceph; copies stay within a region. Keys in listings come unencoded (rclone).
-# Source: https://docs.digitalocean.com/products/spaces/reference/s3-compatibility/
+# It runs Ceph; copies stay within a region; 750 requests a second for an address. Keys in listings come unencoded
+# (rclone). Source: https://docs.digitalocean.com/products/spaces/reference/s3-compatibility/,
+# https://docs.digitalocean.com/products/spaces/details/limits/
 SPACES = dataclasses.replace(
     _HOSTED_CEPH,
     name="spaces",
     hosts=re.compile(r"(?P<region>[a-z]{3}\d)\.digitaloceanspaces\.com"),
     url_encoded_lists=False,
     copy_part=False,
+    max_requests_per_s=750,
 )
 
 # A gateway made of MinIO's; parts cannot be copied. Source: https://storj.dev/dcs/api/s3/s3-compatibility

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import pytest
 
@@ -10,9 +10,12 @@ from aiostorage import S3Driver
 from aiostorage.models import WHOLE
 from aiostorage.providers.s3 import requests
 from aiostorage.providers.s3.backend import S3Backend
-from aiostorage.providers.s3.config import Settings, make_site
+from aiostorage.providers.s3.config import Settings, keep_within, make_site
 from aiostorage.providers.s3.profiles import GENERIC, LIMITS, Vendor, VendorName
 from aiostorage.providers.s3.vendors import VENDORS, vendor_of
+
+if TYPE_CHECKING:
+    from aiostorage._http.options import HTTPOptions
 
 HOSTS = {
     "s3.eu-west-1.amazonaws.com": ("aws", "eu-west-1"),
@@ -161,12 +164,19 @@ def test_only_amazon_is_asked_for_what_only_amazon_has() -> None:
     assert [name for name, vendor in VENDORS.items() if asks(vendor)] == ["aws"]
 
 
+def test_what_a_vendor_bears_is_not_exceeded_unless_the_user_says_so() -> None:
+    bearing = {name: (vendor.max_connections, vendor.max_requests_per_s) for name, vendor in VENDORS.items()}
+    assert {name: limits for name, limits in bearing.items() if any(limits)} == {
+        "hetzner": (64, 750),
+        "spaces": (None, 750),
+    }
+    options: HTTPOptions = {"max_connections": 200}
+    keep_within(VENDORS["hetzner"], options)
+    assert options == {"max_connections": 200, "max_requests_per_s": 750}
+
+
 @pytest.mark.anyio
-async def test_a_vendor_may_have_room_for_few() -> None:
-    endpoint = "https://fsn1.your-objectstorage.com"
-    for options, expected in (({}, 64), ({"max_connections": 200}, 200)):
-        backend = S3Backend(endpoint=endpoint, anonymous=True, **options)  # type: ignore[arg-type]  # a table
-        assert backend._http._options.get("max_connections") == expected
-        await backend.aclose()
-    async with S3Driver(endpoint="https://x", anonymous=True) as driver:
-        assert driver.capabilities.limits == LIMITS
+async def test_a_driver_keeps_within_what_its_vendor_bears() -> None:
+    async with S3Driver(endpoint="https://fsn1.your-objectstorage.com", anonymous=True) as driver:
+        assert isinstance(driver.backend, S3Backend)
+        assert driver.backend._http._options.get("max_connections") == 64
