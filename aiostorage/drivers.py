@@ -58,6 +58,11 @@ class LocalDriver(Driver):
 class S3Driver(Driver):
     """Amazon S3, and everything that speaks its protocol.
 
+    At Amazon a container may also be an access point, by its ARN or its alias, and a directory bucket
+    (S3 Express One Zone), by its name that ends in ``--x-s3``. The latter's listings come in no order,
+    know no ``start_after``, and take prefixes that end in a slash. A container of another region than
+    the configured one is found by the first request for it.
+
     Args:
         part_size_bytes: Bytes of a part of a large object, unless a call says otherwise.
         concurrency: Parts, ranges or batches under way at once, unless a call says otherwise.
