@@ -150,6 +150,11 @@ _OWN_WORDS: Final[Mapping[type[StorageError], str]] = {
 }
 """Where the service's words may repeat parts of what was signed, or with what."""
 
+_ELSEWHERE: Final = frozenset({
+    None, "AuthorizationHeaderMalformed", "InvalidRegion", "PermanentRedirect", "Redirect", "TemporaryRedirect",
+})  # fmt: skip
+"""The codes of errors that are about the region; other errors may name the right one in passing."""
+
 _AMAZON_HOST = re.compile(
     r"(?:[a-z0-9.-]+\.)?s3(?:-fips)?[.-](?:dualstack\.)?([a-z]+-[a-z-]+-\d+)\.amazonaws\.(?:com(?:\.cn)?|eu)",
     re.IGNORECASE,
@@ -173,7 +178,7 @@ def read_error(request: Request, response: Response) -> StorageError | None:
     kind, is_retryable = meaning(code, response.status, request.operation)
     if response.status == 405 and request.operation in {"get_object", "head_object"}:
         kind = ObjectNotFoundError  # the version that is asked for is a delete marker
-    if request.method == "HEAD" and response.status == 400 and not _other_region(response, fields):
+    if request.method == "HEAD" and response.status == 400 and named_region(response, fields) is None:
         # No body says more. An expired token looks like this, and is the case that can be mended.
         kind = AuthenticationError
     return kind(
@@ -210,8 +215,12 @@ def meaning(code: str | None, status: int, operation: str) -> Meaning:
     return StorageError, False
 
 
-def named_region(response: Response) -> str | None:
+def named_region(response: Response, fields: Record | None = None) -> str | None:
     """The region that an answer names: where the container is, or what the request should be signed for.
+
+    Args:
+        response: The answer.
+        fields: Those of its document, where they are known already.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html,
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
@@ -219,9 +228,9 @@ def named_region(response: Response) -> str | None:
     header = response.headers.get("x-amz-bucket-region")
     if header or response.status not in {301, 307, 400, 403}:
         return header or None
-    fields = _error_fields(response.body)
-    host = _AMAZON_HOST.fullmatch(fields.get("Endpoint", ""))
-    return fields.get("Region") or (None if host is None else host[1].lower())
+    known = _error_fields(response.body) if fields is None else fields
+    host = _AMAZON_HOST.fullmatch(known.get("Endpoint", ""))
+    return known.get("Region") or (None if host is None else host[1].lower())
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
@@ -245,12 +254,7 @@ def _message(kind: type[StorageError], fields: Record, request: Request, respons
         return "the service refuses the request and does not say why; perhaps the credentials have expired"
     if kind in _OWN_WORDS:
         return _OWN_WORDS[kind]
-    region = _other_region(response, fields)
-    if kind is InvalidArgumentError and region:
-        return f"the container is in another region; connect with region={region!r}"
+    region = named_region(response, fields)
+    if fields.get("Code") in _ELSEWHERE and kind is InvalidArgumentError and region is not None:
+        return f"the container is in another region; connect with region={scrub(region)!r}"
     return scrub(fields.get("Message", "")) or f"the service answered with status {response.status}"
-
-
-def _other_region(response: Response, fields: Record) -> str:
-    """The region that the service names, which it does where it was asked in another."""
-    return scrub(response.headers.get("x-amz-bucket-region") or fields.get("Region", ""))
