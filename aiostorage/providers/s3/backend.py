@@ -25,7 +25,6 @@ from aiostorage.errors import (
 from aiostorage.models import PLAIN, WHOLE, DeleteOutcome, ObjectHash, ObjectRef, Page
 from aiostorage.providers.s3 import config, credentials, names, presigning, requests, responses, values
 from aiostorage.providers.s3.delivery import Delivery
-from aiostorage.providers.s3.errors import read_error
 from aiostorage.providers.s3.express import Sessions, check_listing
 from aiostorage.providers.s3.routes import Routes
 from aiostorage.providers.s3.shared_files import read_profile
@@ -89,7 +88,7 @@ class S3Backend:
         self._http = HTTPClient[credentials.S3Credentials](
             provider=self.name,
             sign=self._routes.sign,
-            read_error=read_error,
+            read_error=self._routes.read_error,
             credentials=self._credentials,
             credentials_of=self._credentials_of,
             learn=self._routes.learn,

@@ -161,8 +161,13 @@ _AMAZON_HOST = re.compile(
 )
 
 
-def read_error(request: Request, response: Response) -> StorageError | None:
+def read_error(request: Request, response: Response, *, region: str | None = None) -> StorageError | None:
     """The error in an answer, also one that hides behind a 200; None where it is a success.
+
+    Args:
+        request: What was asked.
+        response: The answer.
+        region: What the request was signed for; an answer that names the same does not send it elsewhere.
 
     CompleteMultipartUpload and CopyObject begin their 200 before they know how the work ends; a delete
     marker cannot be read by any method. Sources:
@@ -178,11 +183,14 @@ def read_error(request: Request, response: Response) -> StorageError | None:
     kind, is_retryable = meaning(code, response.status, request.operation)
     if response.status == 405 and request.operation in {"get_object", "head_object"}:
         kind = ObjectNotFoundError  # the version that is asked for is a delete marker
-    if request.method == "HEAD" and response.status == 400 and named_region(response, fields) is None:
+    elsewhere = named_region(response, fields)
+    if elsewhere == region:
+        elsewhere = None
+    if request.method == "HEAD" and response.status == 400 and elsewhere is None:
         # No body says more. An expired token looks like this, and is the case that can be mended.
         kind = AuthenticationError
     return kind(
-        _message(kind, fields, request, response),
+        _message(kind, fields, request, response, elsewhere),
         status=response.status,
         code=code,
         request_id=request_id(response.headers) or fields.get("RequestId") or None,
@@ -249,12 +257,13 @@ def _error_fields(body: bytes) -> Record:
     return document.fields if document.root == "Error" else {}
 
 
-def _message(kind: type[StorageError], fields: Record, request: Request, response: Response) -> str:
+def _message(
+    kind: type[StorageError], fields: Record, request: Request, response: Response, elsewhere: str | None
+) -> str:
     if request.method == "HEAD" and response.status == 400 and kind is AuthenticationError:
         return "the service refuses the request and does not say why; perhaps the credentials have expired"
     if kind in _OWN_WORDS:
         return _OWN_WORDS[kind]
-    region = named_region(response, fields)
-    if fields.get("Code") in _ELSEWHERE and kind is InvalidArgumentError and region is not None:
-        return f"the container is in another region; connect with region={scrub(region)!r}"
+    if fields.get("Code") in _ELSEWHERE and kind is InvalidArgumentError and elsewhere is not None:
+        return f"the container is in another region; connect with region={scrub(elsewhere)!r}"
     return scrub(fields.get("Message", "")) or f"the service answered with status {response.status}"
