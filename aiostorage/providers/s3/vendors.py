@@ -46,7 +46,7 @@ COS = Vendor(
 
 # It runs Ceph, and lets an address have 256 connections, of all its programs together; 750 requests a second.
 # Source: https://docs.hetzner.com/storage/object-storage/supported-actions/,
-# https://docs.hetzner.com/storage/object-storage/overview/
+# https://docs.hetzner.com/storage/object-storage/faq/general/
 HETZNER = dataclasses.replace(
     _HOSTED_CEPH,
     name="hetzner",
