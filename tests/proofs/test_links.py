@@ -19,8 +19,8 @@ from aiostorage import Container, Part, PostPolicy, PresignOptions, S3Driver
 from aiostorage.providers.s3 import presigning, requests
 from aiostorage.providers.s3.config import Settings, make_site
 from aiostorage.providers.s3.credentials import S3Credentials
-from aiostorage.providers.s3.profiles import VENDORS
 from aiostorage.providers.s3.signing import Signer
+from aiostorage.providers.s3.vendors import VENDORS
 from aiostorage.testing._themes.outsider import Answer, changed_forms, changed_requests, post, send
 
 if TYPE_CHECKING:
