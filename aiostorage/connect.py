@@ -90,6 +90,16 @@ def _parse_query(query: Mapping[str, str]) -> ConnectOptions:
                 options["payload_signing"] = cast("PayloadSigning", value)  # the same
             case "anonymous":
                 options["anonymous"] = _parse_bool(name, value)
+            case "cdn":
+                options["cdn"] = value
+            case "dual_stack":
+                options["dual_stack"] = _parse_bool(name, value)
+            case "fips":
+                options["fips"] = _parse_bool(name, value)
+            case "accelerate":
+                options["accelerate"] = _parse_bool(name, value)
+            case "requester_pays":
+                options["requester_pays"] = _parse_bool(name, value)
             case "part_size_bytes":
                 options["part_size_bytes"] = _parse_int(name, value)
             case "concurrency":

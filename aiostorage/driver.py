@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
 from aiostorage._keywords import check_keywords
 from aiostorage._transfer import listing
+from aiostorage._transfer.budget import MemoryBudget
 from aiostorage._transfer.checkpoint import CheckpointFile
 from aiostorage._transfer.copy import copied_options, copy_between, copy_within
 from aiostorage._transfer.delete import delete_container, delete_many
@@ -57,6 +58,7 @@ T = TypeVar("T")
 
 DEFAULT_PART_BYTES = 8 * 1024 * 1024
 DEFAULT_CONCURRENCY = 8
+DEFAULT_MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
 
 
 class Driver(AdministrativeOperations, UploadOperations):
@@ -67,12 +69,23 @@ class Driver(AdministrativeOperations, UploadOperations):
 
     Args:
         backend: The provider, as requests.
+        memory_limit_bytes: The most that the parts of all uploads together may take while they are on
+            their way; each upload holds one part more, which its source is filling.
         **options: How large objects are moved, unless a call says otherwise.
     """
 
-    def __init__(self, backend: Backend, **options: Unpack[TransferOptions]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
+        **options: Unpack[TransferOptions],
+    ) -> None:
         check_keywords(f"{type(self).__name__}()", options, TransferOptions.__optional_keys__)
         self._backend = backend
+        if memory_limit_bytes < 1:
+            raise InvalidArgumentError("memory_limit_bytes is at least 1")
+        self._budget = MemoryBudget(memory_limit_bytes)
         self._part_size, self._concurrency = DEFAULT_PART_BYTES, DEFAULT_CONCURRENCY
         self._part_size, self._concurrency = self._transfer(options)
 
@@ -309,6 +322,7 @@ class Driver(AdministrativeOperations, UploadOperations):
                 written,
                 part_size=part_size,
                 concurrency=concurrency,
+                budget=self._budget,
                 on_sent=on_sent,
             )
 
@@ -339,6 +353,7 @@ class Driver(AdministrativeOperations, UploadOperations):
             self._write_options("open_writer", name, options),
             part_size=part_size,
             concurrency=concurrency,
+            budget=self._budget,
         )
 
     async def download_object(
@@ -452,6 +467,7 @@ class Driver(AdministrativeOperations, UploadOperations):
                 replacement,
                 part_size=part_size,
                 concurrency=concurrency,
+                budget=target._budget,
                 on_sent=None,
             )
         return Object(container, name, info=info)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
-from aiostorage.driver import DEFAULT_CONCURRENCY, DEFAULT_PART_BYTES, Driver
+from aiostorage.driver import DEFAULT_CONCURRENCY, DEFAULT_MEMORY_LIMIT_BYTES, DEFAULT_PART_BYTES, Driver
 
 if TYPE_CHECKING:
     import os
@@ -20,13 +20,16 @@ class MemoryDriver(Driver):
     """Objects in this process's memory, gone with the driver; for tests, with the semantics of the others.
 
     Args:
+        memory_limit_bytes: The most that the parts of all uploads together may take; see :class:`Driver`.
         **options: See :class:`~aiostorage.options.TransferOptions`.
     """
 
-    def __init__(self, **options: Unpack[TransferOptions]) -> None:
+    def __init__(
+        self, *, memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES, **options: Unpack[TransferOptions]
+    ) -> None:
         from aiostorage.providers.memory.backend import MemoryBackend  # noqa: PLC0415 - see the head
 
-        super().__init__(MemoryBackend(), **options)
+        super().__init__(MemoryBackend(), memory_limit_bytes=memory_limit_bytes, **options)
 
 
 class LocalDriver(Driver):
@@ -35,23 +38,35 @@ class LocalDriver(Driver):
     Args:
         root: The folder. It is made when a container is, if it is not there.
         fsync: Whether a write returns only when the data is on the disk, not only in its cache.
+        memory_limit_bytes: The most that the parts of all uploads together may take; see :class:`Driver`.
         **options: See :class:`~aiostorage.options.TransferOptions`.
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], *, fsync: bool = False, **options: Unpack[TransferOptions]
+        self,
+        root: str | os.PathLike[str],
+        *,
+        fsync: bool = False,
+        memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
+        **options: Unpack[TransferOptions],
     ) -> None:
         from aiostorage.providers.local.backend import LocalBackend  # noqa: PLC0415 - see the head
 
-        super().__init__(LocalBackend(root, fsync=fsync), **options)
+        super().__init__(LocalBackend(root, fsync=fsync), memory_limit_bytes=memory_limit_bytes, **options)
 
 
 class S3Driver(Driver):
     """Amazon S3, and everything that speaks its protocol.
 
+    At Amazon a container may also be an access point, by its ARN or its alias, and a directory bucket
+    (S3 Express One Zone), by its name that ends in ``--x-s3``. The latter's listings come in no order,
+    know no ``start_after``, and take prefixes that end in a slash. A container of another region than
+    the configured one is found by the first request for it.
+
     Args:
         part_size_bytes: Bytes of a part of a large object, unless a call says otherwise.
         concurrency: Parts, ranges or batches under way at once, unless a call says otherwise.
+        memory_limit_bytes: The most that the parts of all uploads together may take; see :class:`Driver`.
         **options: See :class:`~aiostorage.providers.s3.config.S3Options` for what concerns S3, and
             :class:`~aiostorage.HTTPOptions` for HTTP.
 
@@ -64,8 +79,14 @@ class S3Driver(Driver):
         *,
         part_size_bytes: int = DEFAULT_PART_BYTES,
         concurrency: int = DEFAULT_CONCURRENCY,
+        memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
         **options: Unpack[S3Options],
     ) -> None:
         from aiostorage.providers.s3.backend import S3Backend  # noqa: PLC0415 - see the head
 
-        super().__init__(S3Backend(**options), part_size_bytes=part_size_bytes, concurrency=concurrency)
+        super().__init__(
+            S3Backend(**options),
+            part_size_bytes=part_size_bytes,
+            concurrency=concurrency,
+            memory_limit_bytes=memory_limit_bytes,
+        )

@@ -106,7 +106,7 @@ def moto_server(_clean_environment: None) -> Iterator[MotoServer]:
         yield server
 
 
-@pytest.fixture(params=["swift", "rclone"])
+@pytest.fixture(params=["swift", "rclone", "ceph"])
 def s3_server(request: pytest.FixtureRequest) -> S3Server:
     """Each of the servers that speak S3, and look at who asks, in turn."""
     server: S3Server = request.getfixturevalue(f"{request.param}_server")

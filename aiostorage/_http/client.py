@@ -427,7 +427,7 @@ def _make_session(options: HTTPOptions, pace: Pace | None) -> Session:
 
 def _caller() -> str:
     """The line outside of this package that is running."""
-    frame = sys._getframe()
+    frame = sys._getframe()  # pyright: ignore[reportPrivateUsage]  # inspect takes long to import
     inside = ("aiostorage.", "typing")  # the latter calls the constructors of generic classes
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(inside):
         frame = frame.f_back

@@ -21,8 +21,8 @@ class Request:
         operation: Name of the operation, for errors; such as ``"get_object"``.
         method: HTTP method.
         url: Absolute, and encoded already: it goes over the wire as it is. No credential is in it.
-        headers: Lower-case names. ``host`` and ``content-length`` are added by the shell. They may hold the key that an
-            object is encrypted with, and are left out of the repr.
+        headers: Lower-case names; they may hold keys, and are left out of the repr. ``host`` and
+            ``content-length`` are added by the shell.
         body: The whole body; a request can always be sent again.
         container: For errors.
         key: For errors.
@@ -54,14 +54,17 @@ class Wire(NamedTuple):
     url: str
     headers: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """An answer, read to its end. Header names are lower-case; repeated ones are joined with ``, ``."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 class Answer(Protocol):

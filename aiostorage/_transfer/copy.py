@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aiostorage._transfer.budget import MemoryBudget
 from aiostorage._transfer.parts import MIB, part_size_for
 from aiostorage._transfer.source import ObjectSource, Verifier
 from aiostorage._transfer.upload import PartsUpload, upload
@@ -60,7 +61,10 @@ async def copy_within(
         options = replace(copied_options(info), extra=kept_extra(backend, info))
     if info.tag_count and not options.tags:
         options = replace(options, tags=await backend.administration().get_tags(source))
-    async with PartsUpload(backend, container, key, options, concurrency=concurrency, on_sent=None) as parts:
+    nothing = MemoryBudget(0)  # the bytes do not come here
+    async with PartsUpload(
+        backend, container, key, options, concurrency=concurrency, budget=nothing, on_sent=None
+    ) as parts:
         while parts.size < size:
             length = min(part_size, size - parts.size)
 
@@ -84,6 +88,7 @@ async def copy_between(
     *,
     part_size: int,
     concurrency: int,
+    budget: MemoryBudget,
     on_sent: OnSent | None,
 ) -> ObjectInfo:
     """Stream an object from one provider to another, checked on the way if the source has a hash."""
@@ -99,6 +104,7 @@ async def copy_between(
                 options or copied_options(body.info),
                 part_size=part_size,
                 concurrency=concurrency,
+                budget=budget,
                 on_sent=on_sent,
             )
         finally:

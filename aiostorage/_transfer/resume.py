@@ -14,6 +14,7 @@ from aiostorage.body import StreamBody
 from aiostorage.errors import InvalidArgumentError, UploadNotFoundError
 
 if TYPE_CHECKING:
+    from aiostorage._transfer.budget import MemoryBudget
     from aiostorage._transfer.checkpoint import CheckpointStore
     from aiostorage.backend import Backend, OnSent
     from aiostorage.body import Body, FileBody, MemoryBody
@@ -50,6 +51,7 @@ async def upload_resumably(
     *,
     part_size: int,
     concurrency: int,
+    budget: MemoryBudget,
     on_sent: OnSent | None,
     store: CheckpointStore,
 ) -> ObjectInfo:
@@ -94,7 +96,7 @@ async def upload_resumably(
     else:
         journal = Journal(store, wanted, upload)
         async with PartsUpload(
-            backend, container, key, options, concurrency=concurrency, on_sent=on_sent, journal=journal
+            backend, container, key, options, concurrency=concurrency, budget=budget, on_sent=on_sent, journal=journal
         ) as parts:
             while parts.size < body.size:
                 length = min(part_size, body.size - parts.size)
@@ -104,7 +106,7 @@ async def upload_resumably(
                     if on_sent is not None:
                         on_sent(length)
                 else:
-                    await parts.add_range(length, body.read_at)
+                    await parts.add_range(length, body)
             info = await parts.complete()
     await store.clear()
     return info

@@ -2,6 +2,7 @@
 
 Memory held for parts is at most ``part_size * (concurrency + 1)``: those on their way, and the one
 that a stream is filling. Parts of memory and files are read where they lie, each by its own task.
+All uploads of a driver share one budget for those on their way.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from types import TracebackType
 
+    from aiostorage._transfer.budget import MemoryBudget
     from aiostorage._transfer.resume import Journal
     from aiostorage.backend import Backend, OnSent
     from aiostorage.body import Body
@@ -42,6 +44,7 @@ async def upload(
     *,
     part_size: int,
     concurrency: int,
+    budget: MemoryBudget,
     on_sent: OnSent | None,
 ) -> ObjectInfo:
     """Store a body, whole or not at all, and say what is there.
@@ -57,6 +60,7 @@ async def upload(
         options: How to store it.
         part_size: Bytes of a part, unless the provider's limits ask for more.
         concurrency: Parts on their way at once.
+        budget: Memory for parts on their way, of all uploads together.
         on_sent: Told how many bytes have moved.
 
     Raises:
@@ -73,11 +77,13 @@ async def upload(
         first = await body.read_at(0, body.size) if is_whole else b""
     if is_whole:
         return await backend.put_object(container, key, first, options, on_sent=on_sent)
-    async with PartsUpload(backend, container, key, options, concurrency=concurrency, on_sent=on_sent) as parts:
+    async with PartsUpload(
+        backend, container, key, options, concurrency=concurrency, budget=budget, on_sent=on_sent
+    ) as parts:
         match body:
             case MemoryBody() | FileBody():
                 while parts.size < body.size:
-                    await parts.add_range(min(first_size, body.size - parts.size), body.read_at)
+                    await parts.add_range(min(first_size, body.size - parts.size), body)
             case StreamBody():
                 while first:
                     await parts.add_buffer(first)
@@ -109,6 +115,7 @@ class PartsUpload:
         options: WriteOptions,
         *,
         concurrency: int,
+        budget: MemoryBudget,
         on_sent: OnSent | None,
         journal: Journal | None = None,
     ) -> None:
@@ -119,6 +126,7 @@ class PartsUpload:
         self._on_sent = on_sent
         self._journal = journal
         self._concurrency = concurrency
+        self._budget = budget
         self._slots = asyncio.Semaphore(concurrency)
         self._group = Group()
         self._failure: BaseException | None = None
@@ -144,30 +152,35 @@ class PartsUpload:
             if self._upload is not None and self._journal is None:
                 await self._abort(self._upload)
 
-    async def add(self, size: int, send: SendPart) -> None:
-        """Have ``send`` store the next part as soon as there is a slot."""
+    async def add(self, size: int, send: SendPart, *, memory: int = 0) -> None:
+        """Have ``send`` store the next part as soon as there is a slot, and room for the memory it takes."""
         upload = await self._begin()
         await self._acquire_slot()
+        try:
+            await self._budget.take(memory)
+        except BaseException:
+            self._slots.release()
+            raise
         self.count += 1
-        self._group.start(self._run(send, upload, self.count, self.size))
+        self._group.start(self._run(send, upload, self.count, self.size, memory))
         self.size += size
 
-    async def add_range(self, size: int, read_at: Callable[[int, int], Awaitable[Buffer]]) -> None:
+    async def add_range(self, size: int, body: MemoryBody | FileBody) -> None:
         """Send the next part, whose bytes are read only when there is a slot for it."""
 
         async def send(upload: Upload, number: int, offset: int) -> Part:
-            piece = await read_at(offset, size)
+            piece = await body.read_at(offset, size)
             return await self._backend.upload_part(upload, number, offset, piece, on_sent=self._on_sent)
 
-        await self.add(size, send)
+        await self.add(size, send, memory=size if isinstance(body, FileBody) else 0)
 
     async def add_buffer(self, piece: Buffer) -> None:
         """Send the next part."""
 
-        async def read_at(_offset: int, _size: int) -> Buffer:
-            return piece
+        async def send(upload: Upload, number: int, offset: int) -> Part:
+            return await self._backend.upload_part(upload, number, offset, piece, on_sent=self._on_sent)
 
-        await self.add_range(len(piece), read_at)
+        await self.add(len(piece), send, memory=len(piece))
 
     def hold(self, part: Part) -> None:
         """Take the next part as sent: the provider has it from an earlier time."""
@@ -222,7 +235,7 @@ class PartsUpload:
         if self._failure is not None:
             raise self._failure
 
-    async def _run(self, send: SendPart, upload: Upload, number: int, offset: int) -> None:
+    async def _run(self, send: SendPart, upload: Upload, number: int, offset: int, memory: int) -> None:
         try:
             self._parts.append(await send(upload, number, offset))
         except BaseException as error:
@@ -230,6 +243,7 @@ class PartsUpload:
             if not (self._is_given_up and isinstance(error, StorageError)):
                 raise
         finally:
+            self._budget.give_back(memory)
             self._slots.release()
 
     async def _abort(self, upload: Upload) -> None:

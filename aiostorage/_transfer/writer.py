@@ -12,6 +12,7 @@ from aiostorage.errors import ClosedError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from aiostorage._transfer.budget import MemoryBudget
     from aiostorage.backend import Backend
     from aiostorage.models import Buffer, ObjectInfo, WriteOptions
 
@@ -28,14 +29,24 @@ class ObjectWriter:
     """
 
     def __init__(
-        self, backend: Backend, container: str, key: str, options: WriteOptions, *, part_size: int, concurrency: int
+        self,
+        backend: Backend,
+        container: str,
+        key: str,
+        options: WriteOptions,
+        *,
+        part_size: int,
+        concurrency: int,
+        budget: MemoryBudget,
     ) -> None:
         self._backend = backend
         self._container = container
         self._key = key
         self._options = options
         self._part_size = part_size
-        self._parts = PartsUpload(backend, container, key, options, concurrency=concurrency, on_sent=None)
+        self._parts = PartsUpload(
+            backend, container, key, options, concurrency=concurrency, budget=budget, on_sent=None
+        )
         self._buffer = bytearray()
         self._position = 0
         self._lock = asyncio.Lock()

@@ -71,6 +71,7 @@ class DriverContract(
         refused_keys: Patterns (searched for, as by :func:`re.search`) of the keys that the provider
             cannot hold, and why. The driver must refuse exactly these.
 
-    Each test has ``user_properties`` for whoever reports: ``contract-server``, ``contract-theme`` and
-    ``contract-deviations``, those that it has met.
+    Each test has ``user_properties`` for whoever reports: ``contract-server``, ``contract-theme``,
+    ``contract-deviations``, those that it has met, ``contract-capabilities``, those that it has asked
+    for, and ``contract-offered``, all that the driver says it has.
     """

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -65,9 +66,14 @@ def free_port() -> int:
     raise ServerError("no free port found")
 
 
-def run(command: list[str], *, cwd: Path | None = None) -> None:
+def run(command: list[str], *, cwd: Path | None = None, timeout_s: float | None = None) -> None:
     """Run a command to its end; what it printed is shown if it fails."""
-    done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=timeout_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ServerError(f"{' '.join(command)} took longer than {timeout_s:.0f} s:\n{error.stderr!r}") from None
     if done.returncode:
         raise ServerError(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
 
@@ -84,6 +90,8 @@ class Server(ABC):
 
     def __init__(self) -> None:
         self._processes: list[tuple[subprocess.Popen[bytes], Path]] = []
+        self._is_stopping = False
+        self._death = ""
         kept = os.environ.get("AIOSTORAGE_SERVERS_RUN")
         self._is_kept = bool(kept)
         if kept:
@@ -141,14 +149,23 @@ class Server(ABC):
                 start_new_session=True,
             )
         self._processes.append((process, log))
+        threading.Thread(target=self._watch, args=(process, log), name=f"{self.name}-{name}", daemon=True).start()
+
+    def _watch(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        """When a process ends before its time, end the others: they might leave whoever asks without an answer."""
+        process.wait()
+        if self._is_stopping or self._death:
+            return
+        self._death = f"{log.stem} of {self.name} ended with {process.returncode}:\n{_tail(log)}"
+        for other, _ in self._processes:
+            _signal(other, signal.SIGKILL)
 
     def wait_for(self, port: int, path: str = "/") -> None:
         """Wait until the port answers a request with anything at all."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
-            for process, log in self._processes:
-                if process.poll() is not None:
-                    raise ServerError(f"{log.stem} ended with {process.returncode}:\n{_tail(log)}")
+            if self._death:
+                raise ServerError(self._death)
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
             try:
                 connection.request("GET", path)
@@ -165,6 +182,7 @@ class Server(ABC):
 
     def stop(self) -> None:
         """End all processes, and remove their data."""
+        self._is_stopping = True
         for process, _ in self._processes:
             _signal(process, signal.SIGTERM)
         deadline = time.monotonic() + STOP_TIMEOUT_S
@@ -190,6 +208,8 @@ class Server(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+        if self._death:
+            raise ServerError(self._death)
 
 
 class S3Server(Server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from tests.servers.swift import SwiftServer
 
 
-def test_an_object_comes_back(s3_server: S3Server, s3_witness: Callable[[S3Server], Any]) -> None:
-    client = s3_witness(s3_server)
+@pytest.mark.parametrize("name", ["swift", "rclone", "ceph", "moto"])
+def test_an_object_comes_back(name: str, request: pytest.FixtureRequest, s3_witness: Callable[[S3Server], Any]) -> None:
+    client = s3_witness(request.getfixturevalue(f"{name}_server"))
     client.create_bucket(Bucket="smoke")
     client.put_object(Bucket="smoke", Key="a/b c.txt", Body=b"content")
     assert client.get_object(Bucket="smoke", Key="a/b c.txt")["Body"].read() == b"content"
@@ -99,6 +101,36 @@ def test_a_server_that_does_not_start_shows_its_log_and_leaves_nothing() -> None
     server = PythonServer("-c", "raise SystemExit('the disk is on fire')")
     with pytest.raises(ServerError, match="the disk is on fire"), server:
         pytest.fail("it started")
+    assert not server.run_dir.exists()
+
+
+class PairedServer(PythonServer):
+    """One process that takes connections and never answers, and one that it would need for that."""
+
+    def start(self) -> None:
+        listen = f"import socket, signal; s = socket.create_server(('127.0.0.1', {self.port})); print('up', flush=True)"
+        self.spawn("front", [sys.executable, "-c", f"{listen}; signal.pause()"])
+        self.spawn("back", [sys.executable, "-c", "import signal; print('out of memory', flush=True); signal.pause()"])
+        for log in ("front", "back"):
+            while not (self.run_dir / f"{log}.log").read_bytes():
+                pass
+
+    def lose(self, name: str) -> None:
+        (process,) = [process for process, log in self._processes if log.stem == name]
+        process.kill()
+
+
+def test_a_server_of_which_a_process_dies_breaks_off_and_says_so() -> None:
+    server = PairedServer()
+    with (
+        pytest.raises(ServerError, match=r"back of python ended with -9:\nout of memory"),
+        server,
+        socket.create_connection(("127.0.0.1", server.port)) as waiting,
+    ):
+        waiting.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        server.lose("back")
+        with contextlib.suppress(ConnectionResetError):
+            assert waiting.recv(1) == b""
     assert not server.run_dir.exists()
 
 

@@ -46,7 +46,6 @@ from aiostorage.providers.s3 import (
 )
 from aiostorage.providers.s3.administration import S3Administration
 from aiostorage.providers.s3.delivery import Delivery
-from aiostorage.providers.s3.errors import read_error
 from aiostorage.providers.s3.express import Sessions, check_listing
 from aiostorage.providers.s3.routes import Routes
 from aiostorage.providers.s3.shared_files import read_profile
@@ -101,6 +100,7 @@ class S3Backend:
         self._settings, http_options = config.split_options(options)
         self._environ: Mapping[str, str] = os.environ
         self._site = config.make_site(self._settings, self._environ, {})
+        config.keep_within(self._site.vendor, http_options)
         self._is_settled = not config.needs_files(self._settings, self._environ)
         self._routes = Routes(self._site)
         self._credentials = credentials.provider(self._settings, self._environ, http_options)
@@ -110,7 +110,7 @@ class S3Backend:
         self._http = HTTPClient[credentials.S3Credentials](
             provider=self.name,
             sign=self._routes.sign,
-            read_error=read_error,
+            read_error=self._routes.read_error,
             credentials=self._credentials,
             credentials_of=self._credentials_of,
             learn=self._routes.learn,
@@ -361,7 +361,9 @@ class S3Backend:
     async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
         """Sign a form for a browser to post: for seven days at most, and no longer than the credentials live."""
         site = await self._ready(container, key)
-        checks.require(site.vendor, site.vendor.presign_post, "presign_post", "forms for browsers")
+        # Access points are not among what S3 lists for forms, and a policy names a bucket.
+        is_possible = site.vendor.presign_post and not container.startswith("arn:")
+        checks.require(site.vendor, is_possible, "presign_post", "forms for browsers")
         conditions = presigning.form_conditions(container, key, policy)
         url = requests.container_url(site, container)
         request = Request(operation="presign_post", method="POST", url=url, container=container)

@@ -223,7 +223,7 @@ def endpoint_of(
         if not _is_label(container):
             raise InvalidNameError("no accelerate endpoint has such a name", provider="s3", container=container)
         return Endpoint(url=f"{site.scheme}://{container}.{amazon.accelerated_host(region)}", region=region)
-    host = site.host if amazon is None else amazon.host("s3", region)
+    host = site.host if amazon is None or region == site.region else amazon.host("s3", region)
     return Endpoint(url=_url(site, host, container, quoted), region=region)
 
 

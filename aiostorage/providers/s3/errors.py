@@ -163,14 +163,24 @@ _OWN_WORDS: Final[Mapping[type[StorageError], str]] = {
 }
 """Where the service's words may repeat parts of what was signed, or with what."""
 
+_ELSEWHERE: Final = frozenset({
+    None, "AuthorizationHeaderMalformed", "InvalidRegion", "PermanentRedirect", "Redirect", "TemporaryRedirect",
+})  # fmt: skip
+"""The codes of errors that are about the region; other errors may name the right one in passing."""
+
 _AMAZON_HOST = re.compile(
     r"(?:[a-z0-9.-]+\.)?s3(?:-fips)?[.-](?:dualstack\.)?([a-z]+-[a-z-]+-\d+)\.amazonaws\.(?:com(?:\.cn)?|eu)",
     re.IGNORECASE,
 )
 
 
-def read_error(request: Request, response: Response) -> StorageError | None:
+def read_error(request: Request, response: Response, *, region: str | None = None) -> StorageError | None:
     """The error in an answer, also one that hides behind a 200; None where it is a success.
+
+    Args:
+        request: What was asked.
+        response: The answer.
+        region: What the request was signed for; an answer that names the same does not send it elsewhere.
 
     CompleteMultipartUpload and CopyObject begin their 200 before they know how the work ends; a delete
     marker cannot be read by any method. Sources:
@@ -186,11 +196,14 @@ def read_error(request: Request, response: Response) -> StorageError | None:
     kind, is_retryable = meaning(code, response.status, request.operation)
     if response.status == 405 and request.operation in {"get_object", "head_object"}:
         kind = ObjectNotFoundError  # the version that is asked for is a delete marker
-    if request.method == "HEAD" and response.status == 400 and not _other_region(response, fields):
+    elsewhere = named_region(response, fields)
+    if elsewhere == region:
+        elsewhere = None
+    if request.method == "HEAD" and response.status == 400 and elsewhere is None:
         # No body says more. An expired token looks like this, and is the case that can be mended.
         kind = AuthenticationError
     return kind(
-        _message(kind, fields, request, response),
+        _message(kind, fields, request, response, elsewhere),
         status=response.status,
         code=code,
         request_id=request_id(response.headers) or fields.get("RequestId") or None,
@@ -223,8 +236,12 @@ def meaning(code: str | None, status: int, operation: str) -> Meaning:
     return StorageError, False
 
 
-def named_region(response: Response) -> str | None:
+def named_region(response: Response, fields: Record | None = None) -> str | None:
     """The region that an answer names: where the container is, or what the request should be signed for.
+
+    Args:
+        response: The answer.
+        fields: Those of its document, where they are known already.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html,
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html
@@ -232,9 +249,9 @@ def named_region(response: Response) -> str | None:
     header = response.headers.get("x-amz-bucket-region")
     if header or response.status not in {301, 307, 400, 403}:
         return header or None
-    fields = _error_fields(response.body)
-    host = _AMAZON_HOST.fullmatch(fields.get("Endpoint", ""))
-    return fields.get("Region") or (None if host is None else host[1].lower())
+    known = _error_fields(response.body) if fields is None else fields
+    host = _AMAZON_HOST.fullmatch(known.get("Endpoint", ""))
+    return known.get("Region") or (None if host is None else host[1].lower())
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
@@ -253,7 +270,9 @@ def _error_fields(body: bytes) -> Record:
     return document.fields if document.root == "Error" else {}
 
 
-def _message(kind: type[StorageError], fields: Record, request: Request, response: Response) -> str:
+def _message(
+    kind: type[StorageError], fields: Record, request: Request, response: Response, elsewhere: str | None
+) -> str:
     if request.method == "HEAD" and response.status == 400 and kind is AuthenticationError:
         return (
             "the service refuses the request and does not say why; perhaps the credentials have expired,"
@@ -261,12 +280,6 @@ def _message(kind: type[StorageError], fields: Record, request: Request, respons
         )
     if kind in _OWN_WORDS:
         return _OWN_WORDS[kind]
-    region = _other_region(response, fields)
-    if kind is InvalidArgumentError and region:
-        return f"the container is in another region; connect with region={region!r}"
+    if fields.get("Code") in _ELSEWHERE and kind is InvalidArgumentError and elsewhere is not None:
+        return f"the container is in another region; connect with region={scrub(elsewhere)!r}"
     return scrub(fields.get("Message", "")) or f"the service answered with status {response.status}"
-
-
-def _other_region(response: Response, fields: Record) -> str:
-    """The region that the service names, which it does where it was asked in another."""
-    return scrub(response.headers.get("x-amz-bucket-region") or fields.get("Region", ""))

@@ -75,7 +75,7 @@ class Sessions:
 
 
 def create_session(site: Site, container: str) -> Request:
-    """CreateSession, for reading and writing.
+    """CreateSession, for as much as the credentials allow: reading and writing, or only reading.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateSession.html
     """
@@ -84,7 +84,6 @@ def create_session(site: Site, container: str) -> Request:
         operation="create_session",
         method="GET",
         url=f"{url}{'/' if url.count('/') == 2 else ''}?session=",
-        headers={"x-amz-create-session-mode": "ReadWrite"},
         container=container,
     )
 

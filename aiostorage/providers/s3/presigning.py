@@ -125,7 +125,8 @@ def form_conditions(container: str, key: str, policy: PostPolicy) -> Sequence[Co
         smallest, largest = policy.size_range
         if not 0 <= smallest <= largest:
             raise InvalidArgumentError(f"{policy.size_range} is no range of sizes", provider="s3")
-        conditions.append(["content-length-range", smallest, largest])
+        length: list[str | int] = ["content-length-range", smallest, largest]
+        conditions.append(length)
     return conditions
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiostorage._http.canonical import canonical_query, quote_key
 from aiostorage.providers.s3.endpoints import Endpoint, endpoint_of, is_region, partition_of
-from aiostorage.providers.s3.errors import named_region
+from aiostorage.providers.s3.errors import named_region, read_error
 from aiostorage.providers.s3.signing import SESSION_TOKEN, Signer
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from aiostorage._http.messages import Request, Response, Wire
+    from aiostorage.errors import StorageError
     from aiostorage.providers.s3.config import Site
     from aiostorage.providers.s3.credentials import S3Credentials
 
@@ -43,7 +44,8 @@ class _Route:
         built: How their URLs begin when they are built.
         sent: How they begin when they are sent.
         signer: Signs them.
-        scope: What is in the signature of the region and the service.
+        region: What they are signed for.
+        scope: The same with the service, as it is in the signature.
         headers: Headers to add.
         has_session: They are signed with the credentials of a session.
     """
@@ -51,6 +53,7 @@ class _Route:
     built: str
     sent: str
     signer: Signer
+    region: str
     scope: str
     headers: Mapping[str, str]
     has_session: bool
@@ -105,6 +108,10 @@ class Routes:
         """Whether a request is signed with the credentials of a session with its container."""
         return self._route(request).has_session
 
+    def read_error(self, request: Request, response: Response) -> StorageError | None:
+        """The error in an answer, if it is one."""
+        return read_error(request, response, region=self._route(request).region)
+
     def learn(self, request: Request, wire: Wire, response: Response) -> bool:
         """Look for a region in an answer that is an error; True where the request would now go another way."""
         region = named_region(response)
@@ -143,6 +150,7 @@ class Routes:
             built=built,
             sent=found.url,
             signer=self._signer(found),
+            region=found.region,
             scope=f"/{found.region}/{found.service}/",
             headers=_PAYER if is_paid else {},
             has_session=found.has_session,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import secrets
 from enum import StrEnum
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from aiostorage.models import EMPTY
+from aiostorage.models import EMPTY, Capabilities
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from aiostorage.testing.witness import Witness
 
 SMALLEST_PART_BYTES = 64 * 1024
+
+CAPABILITIES = [field.name for field in dataclasses.fields(Capabilities) if field.name != "limits"]
 
 
 class Deviation(StrEnum):
@@ -52,6 +55,7 @@ class ContractBase:
     refused_keys: ClassVar[Mapping[str, str]] = EMPTY
 
     _used: list[str]
+    _asked: list[str]
 
     @pytest.fixture
     def anyio_backend(self) -> str:
@@ -59,12 +63,16 @@ class ContractBase:
         return "asyncio"
 
     @pytest.fixture(autouse=True)
-    def _reported(self, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    def _reported(
+        self, request: pytest.FixtureRequest, driver: Driver, record_property: Callable[[str, object], None]
+    ) -> None:
         """Let whoever reads the reports know what was tested on which server, and what was let pass."""
-        self._used = []
+        self._used, self._asked = [], []
         record_property("contract-server", self.server or type(self).__name__)
         record_property("contract-theme", request.function.__qualname__.partition(".")[0].lower())
         record_property("contract-deviations", self._used)
+        record_property("contract-offered", [name for name in CAPABILITIES if getattr(driver.capabilities, name)])
+        record_property("contract-capabilities", self._asked)
 
     @pytest.fixture
     async def new_name(self, witness: Witness) -> AsyncIterator[Callable[[], str]]:
@@ -97,6 +105,11 @@ class ContractBase:
         before = asyncio.all_tasks()
         yield
         assert not await tasks_left(before)
+
+    def offers(self, driver: Driver, capability: str) -> bool:
+        """Whether the driver says it can do this, by a name in ``Capabilities``; asking is noted for the report."""
+        self._asked.append(capability)
+        return bool(getattr(driver.capabilities, capability))
 
     def deviates(self, deviation: Deviation) -> bool:
         """Whether the provider is declared to do this otherwise; asking is noted for the report."""

@@ -33,7 +33,7 @@ class Conditions(ContractBase):
 
     async def test_create_if_absent(self, driver: Driver, container: Container, witness: Witness) -> None:
         """The first one writes; the second is told that somebody has."""
-        if not driver.capabilities.create_if_absent:
+        if not self.offers(driver, "create_if_absent"):
             with pytest.raises(UnsupportedError):
                 at_once(container.upload_object(b"first", "key", if_none_match="*"))
             assert await witness.keys(container.name) == []
@@ -55,7 +55,7 @@ class Conditions(ContractBase):
         async def upload(data: bytes) -> None:
             await container.upload_object(data, "key", if_none_match="*", part_size_bytes=part_size)
 
-        if not driver.capabilities.create_if_absent or self.deviates(Deviation.UNCONDITIONAL_PARTS):
+        if not self.offers(driver, "create_if_absent") or self.deviates(Deviation.UNCONDITIONAL_PARTS):
             with pytest.raises(UnsupportedError):
                 await upload(first)
             assert await witness.keys(container.name) == []
@@ -68,7 +68,7 @@ class Conditions(ContractBase):
 
     async def test_a_race_to_create(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Of many that try at once, one wins, and it knows."""
-        if not driver.capabilities.create_if_absent:
+        if not self.offers(driver, "create_if_absent"):
             return
         uploads = [container.upload_object(b"%d" % n, "key", if_none_match="*") for n in range(RACERS)]
         results = await asyncio.gather(*uploads, return_exceptions=True)
@@ -81,7 +81,7 @@ class Conditions(ContractBase):
         """Only over the version that the caller has seen."""
         await container.upload_object(b"first", "key")
         first = await container.get_object("key")
-        if not driver.capabilities.write_if_match:
+        if not self.offers(driver, "write_if_match"):
             with pytest.raises(UnsupportedError):
                 at_once(container.upload_object(b"second", "key", if_match=first.etag))
             assert await witness.get(container.name, "key") == b"first"
@@ -98,7 +98,7 @@ class Conditions(ContractBase):
         self, driver: Driver, container: Container, witness: Witness, part_size: int
     ) -> None:
         """Large objects obey, too."""
-        if not driver.capabilities.write_if_match or self.deviates(Deviation.UNCONDITIONAL_PARTS):
+        if not self.offers(driver, "write_if_match") or self.deviates(Deviation.UNCONDITIONAL_PARTS):
             with pytest.raises(UnsupportedError):
                 await container.upload_object(content(part_size + 1), "key", if_match="x", part_size_bytes=part_size)
             assert await witness.open_uploads(container.name) == []
@@ -115,7 +115,7 @@ class Conditions(ContractBase):
     async def test_a_writer_with_a_condition(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Its error comes out when the block is left."""
         await container.upload_object(b"first", "key")
-        expected = PreconditionFailedError if driver.capabilities.create_if_absent else UnsupportedError
+        expected = PreconditionFailedError if self.offers(driver, "create_if_absent") else UnsupportedError
         with pytest.raises(expected):
             async with container.open_writer("key", if_none_match="*") as writer:
                 await writer.write(b"second")
@@ -126,7 +126,7 @@ class Conditions(ContractBase):
         await container.upload_object(b"first", "key")
         obj = await container.get_object("key")
         old = obj.etag
-        if not driver.capabilities.read_conditions:
+        if not self.offers(driver, "read_conditions"):
             for way in ways_to_read(driver, obj, if_match=old):
                 with pytest.raises(UnsupportedError):
                     at_once(way())
@@ -143,7 +143,7 @@ class Conditions(ContractBase):
         await container.upload_object(b"first", "key")
         obj = await container.get_object("key")
         old = obj.etag
-        if not driver.capabilities.read_conditions:
+        if not self.offers(driver, "read_conditions"):
             for way in ways_to_read(driver, obj, if_none_match=old):
                 with pytest.raises(UnsupportedError):
                     at_once(way())

@@ -30,7 +30,7 @@ class Copies(ContractBase):
         original = await self._original(container, b"content")
         with Watch(driver) as watch:
             copy = await original.copy_to(container, "b/copy")
-        if driver.capabilities.server_side_copy:
+        if self.offers(driver, "server_side_copy"):
             assert "copy_object" in watch.made
             assert "get_object" not in watch.made
         assert (copy.name, copy.container) == ("b/copy", container)
@@ -61,7 +61,7 @@ class Copies(ContractBase):
         """Those that are given are all it has. Onto itself, this is the way to change them."""
         original = await self._original(container, b"content")
         options: WriteObjectOptions = {"content_type": "text/x-copy"}
-        if driver.capabilities.object_metadata:
+        if self.offers(driver, "object_metadata"):
             options["metadata"] = {"colour": "red"}
         for name in ("copy", original.name):
             if self.deviates(Deviation.ONLY_PLAIN_COPIES):
@@ -135,7 +135,7 @@ class Copies(ContractBase):
 
     async def _original(self, container: Container, data: bytes) -> Object:
         """An object with headers, and with metadata where the provider has any."""
-        metadata = {"owner": "Ada", "note": "Grüße"} if container.driver.capabilities.object_metadata else {}
+        metadata = {"owner": "Ada", "note": "Grüße"} if self.offers(container.driver, "object_metadata") else {}
         return await container.upload_object(
             data, "a/original.html", content_type="text/x-own", cache_control="no-store", metadata=metadata
         )

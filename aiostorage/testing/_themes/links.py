@@ -27,14 +27,14 @@ class Links(ContractBase):
 
     async def test_where_requests_cannot_be_signed(self, driver: Driver, container: Container) -> None:
         """That is said at once."""
-        if not driver.capabilities.presign:
+        if not self.offers(driver, "presign"):
             for method in ("GET", "PUT"):
                 with pytest.raises(UnsupportedError):
                     at_once(container.object("key").presign(method))
 
     async def test_a_request_to_read(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Whoever holds it can read this object, and no other."""
-        if not driver.capabilities.presign:
+        if not self.offers(driver, "presign"):
             return
         await witness.put(container.name, KEY, b"content")
         await witness.put(container.name, "other", b"secret")
@@ -56,7 +56,7 @@ class Links(ContractBase):
 
     async def test_a_request_to_write(self, driver: Driver, container: Container, witness: Witness) -> None:
         """The headers that were signed must be sent, and then hold."""
-        if not driver.capabilities.presign:
+        if not self.offers(driver, "presign"):
             return
         headers = {"Content-Type": "text/x-own"}
         request = await container.object(KEY).presign("PUT", expires_in_s=60, headers=headers)
@@ -68,7 +68,7 @@ class Links(ContractBase):
 
     async def test_requests_to_look_and_to_delete(self, driver: Driver, container: Container, witness: Witness) -> None:
         """The other methods that there are."""
-        if not driver.capabilities.presign:
+        if not self.offers(driver, "presign"):
             return
         await witness.put(container.name, KEY, b"content")
         assert (await send(await container.object(KEY).presign("HEAD"))).status == 200
@@ -78,7 +78,7 @@ class Links(ContractBase):
     @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
     async def test_a_changed_request(self, driver: Driver, container: Container, witness: Witness, method: str) -> None:
         """One other character in the URL or in a header, or a header less, and it is good for nothing."""
-        if not driver.capabilities.presign:
+        if not self.offers(driver, "presign"):
             return
         if method != "PUT":
             await witness.put(container.name, KEY, b"content")
@@ -97,7 +97,7 @@ class Links(ContractBase):
 
     async def test_other_headers_of_the_answer(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Whatever the object was stored with; or that is refused."""
-        if not driver.capabilities.presign:
+        if not self.offers(driver, "presign"):
             return
         await witness.put(container.name, KEY, b"content", content_type="text/plain")
         chosen = {"Content-Disposition": 'attachment; filename="a b.txt"', "content-type": "application/x-own"}
@@ -113,9 +113,9 @@ class Links(ContractBase):
 
     async def test_a_request_for_a_version(self, driver: Driver, container: Container, witness: Witness) -> None:
         """It is that version which is read and deleted; or that is refused."""
-        if not driver.capabilities.presign:
+        if not self.offers(driver, "presign"):
             return
-        if not driver.capabilities.versioning:
+        if not self.offers(driver, "versioning"):
             with pytest.raises(UnsupportedError):
                 await container.object("key", version_id="1").presign()
             return
@@ -135,7 +135,7 @@ class Links(ContractBase):
 
     async def test_what_cannot_be_signed(self, driver: Driver, container: Container) -> None:
         """Is refused before it is handed to somebody."""
-        if not driver.capabilities.presign:
+        if not self.offers(driver, "presign"):
             return
         with pytest.raises(InvalidArgumentError):
             await container.object("key").presign(expires_in_s=0)
@@ -146,7 +146,7 @@ class Links(ContractBase):
 
     async def test_content_delivery(self, driver: Driver, container: Container) -> None:
         """It is there, or it is refused."""
-        if driver.capabilities.cdn:
+        if self.offers(driver, "cdn"):
             assert container.cdn.url("a key").startswith("http")
         else:
             with pytest.raises(UnsupportedError):

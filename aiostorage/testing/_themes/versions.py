@@ -27,7 +27,7 @@ class Versions(ContractBase):
 
     async def test_where_there_are_none(self, driver: Driver, container: Container, witness: Witness) -> None:
         """They are refused, in every call; the latest is not taken for the one that was asked for."""
-        if driver.capabilities.versioning:
+        if self.offers(driver, "versioning"):
             return
         await container.upload_object(b"content", "key")
         old = container.object("key", version_id="1")
@@ -176,7 +176,7 @@ class Versions(ContractBase):
         self, driver: Driver, container: Container, witness: Witness
     ) -> None:
         """It is the oldest version, and goes as the others do."""
-        if not driver.capabilities.versioning:
+        if not self.offers(driver, "versioning"):
             return
         await container.upload_object(b"before", "key")
         await witness.keep_versions(container.name)
@@ -209,7 +209,7 @@ class Versions(ContractBase):
         self, driver: Driver, container: Container, witness: Witness
     ) -> AsyncIterator[Container | None]:
         """A container that keeps versions; None where there is no such thing, which has a test of its own."""
-        if driver.capabilities.versioning:
+        if self.offers(driver, "versioning"):
             await witness.keep_versions(container.name)
             yield container
         else:

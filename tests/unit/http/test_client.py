@@ -204,6 +204,48 @@ async def test_an_expired_credential_is_renewed_once() -> None:
     assert harness.waits == []
 
 
+async def test_an_answer_that_teaches_something_is_worth_one_more_attempt_at_once() -> None:
+    learned: list[tuple[str, str]] = []
+
+    def learn(_request: Request, wire: Wire, response: Response) -> bool:
+        learned.append((wire.headers["x-signature"], response.headers["x-teaches"]))
+        return response.headers["x-teaches"] == "yes"
+
+    taught, untaught = (Answer(status=404, headers={"x-teaches": text}) for text in ("yes", "no"))
+    async with ScriptedServer(taught, Answer(body=b"ok"), untaught, taught, taught) as server:
+        harness = Harness(server.url, attempts=1, learn=learn)
+        # Whatever it was that it answered, it did not do what was asked.
+        assert (await harness.client.send(harness.request("PUT", is_repeatable=False))).body == b"ok"
+        for attempts in (1, 2):
+            with pytest.raises(StorageError) as caught:
+                await harness.client.send(harness.request())
+            assert caught.value.attempts == attempts
+        await harness.client.aclose()
+    assert learned == [("1", "yes"), ("3", "no"), ("4", "yes"), ("5", "yes")]
+    assert not harness.waits
+
+
+async def test_one_request_may_go_in_another_name() -> None:
+    names: list[str] = []
+
+    def cache_of(name: str) -> CredentialCache[Token]:
+        async def fetch() -> Token:
+            names.append(name)
+            return Token(f"{name}{len(names)}", NOW + timedelta(hours=1))
+
+        return CredentialCache(fetch, now=lambda: NOW)
+
+    ours, theirs = cache_of("ours"), cache_of("theirs")
+    async with ScriptedServer(Answer(), Answer(status=401), Answer(), Answer()) as server:
+        harness = Harness(
+            server.url, credentials=ours, credentials_of=lambda request: ours if request.method == "GET" else theirs
+        )
+        for method in ("GET", "PUT", "GET"):  # what is refused is renewed where it came from
+            await harness.client.send(harness.request(method))
+        await harness.client.aclose()
+    assert [value for value, _ in harness.signed] == ["ours1", "theirs2", "theirs3", "ours1"]
+
+
 async def test_the_clock_is_learned_once_and_used_by_all() -> None:
     late = Answer(status=403, headers={"Date": "Mon, 23 Nov 2026 12:30:00 GMT"})
     async with ScriptedServer(late, Answer(), Answer(), late) as server:

@@ -135,3 +135,56 @@ def sts_error(status: int, code: str, message: str = "said hunter2key and eyJhun
 
 def _iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(slots=True)
+class IdentityCenter:
+    """The portal that gives credentials for a login, and the service that exchanges its tokens.
+
+    Source: https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html,
+    https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken.html
+    """
+
+    tokens: set[str] = field(default_factory=lambda: {"hunter2token"})
+    refresh_token: str = "hunter2refresh"
+    expires_at: datetime = LATER
+    refusals: list[Answer] = field(default_factory=list)
+    exchanges: int = 0
+    fetches: int = 0
+
+    def __call__(self, seen: Seen) -> Answer:
+        if self.refusals:
+            return self.refusals.pop(0)
+        path, _, query = seen.target.partition("?")
+        if (seen.method, path) == ("POST", "/token"):
+            return self._exchange(seen)
+        if (seen.method, path) != ("GET", "/federation/credentials") or "authorization" in seen.headers:
+            return Answer(status=400, body=b'{"message": "said hunter2token"}')
+        if dict(parse_qsl(query)) != {"account_id": "123456789012", "role_name": "the role+"}:
+            return Answer(status=403, body=b'{"message": "No access"}')
+        if seen.headers.get("x-amz-sso_bearer_token") not in self.tokens:
+            return Answer(status=401, body=b'{"message": "Session token not found or invalid"}')
+        self.fetches += 1
+        credentials = {
+            "accessKeyId": f"ASIA-sso-{self.fetches}",
+            "secretAccessKey": "hunter2key",
+            "sessionToken": "hunter2session",
+            "expiration": int(self.expires_at.timestamp() * 1000),
+        }
+        return Answer(body=json.dumps({"roleCredentials": credentials}).encode())
+
+    def _exchange(self, seen: Seen) -> Answer:
+        asked = json.loads(seen.body)
+        expected = {
+            "grantType": "refresh_token",
+            "clientId": "the-client",
+            "clientSecret": "hunter2client",
+            "refreshToken": self.refresh_token,
+        }
+        if asked != expected or seen.headers["content-type"] != "application/json":
+            return Answer(status=400, body=b'{"error": "invalid_grant", "error_description": "hunter2refresh"}')
+        self.exchanges += 1
+        self.refresh_token = f"hunter2refresh{self.exchanges}"
+        self.tokens = {f"hunter2token{self.exchanges}"}
+        answer = {"accessToken": f"hunter2token{self.exchanges}", "tokenType": "Bearer", "expiresIn": 3600}
+        return Answer(body=json.dumps({**answer, "refreshToken": self.refresh_token}).encode())

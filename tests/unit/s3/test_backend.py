@@ -335,6 +335,13 @@ async def test_forms_where_they_are_known_to_work() -> None:
                 await anonymous.presign_post("bucket", "k", PostPolicy())
     assert form.url == f"{server.url}/bucket"
     assert not server.seen
+    amazon = S3Backend(region="eu-west-1", access_key_id="id", secret_access_key="secret")
+    form = await amazon.presign_post("bucket", "k", PostPolicy())
+    assert form.url == "https://bucket.s3.eu-west-1.amazonaws.com/"
+    for container in ("bucket--use1-az4--x-s3", "arn:aws:s3:eu-west-1:123456789012:accesspoint/point"):
+        with pytest.raises(UnsupportedError):
+            await amazon.presign_post(container, "k", PostPolicy())
+    await amazon.aclose()
 
 
 async def test_files_are_read_at_the_first_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,3 +385,17 @@ async def test_errors_say_what_was_asked() -> None:
         with pytest.raises(StorageError) as caught:
             await backend.get_object("bucket", "k", WHOLE)
     assert str(caught.value) == "s3 get_object bucket/k: No. (HTTP 403, AccessDenied)"
+
+
+async def test_a_leading_slash_of_a_key_is_kept_where_the_container_is_in_the_host_name() -> None:
+    async with ScriptedServer(OK) as server:
+        backend = S3Backend(
+            endpoint=server.url.replace("127.0.0.1", "localhost"),
+            addressing_style="virtual",
+            region="r",
+            anonymous=True,
+        )
+        await backend.put_object("bucket", "/k", b"", WriteOptions())
+        await backend.aclose()
+    (seen,) = server.seen
+    assert (seen.target, seen.headers["host"]) == ("//k", f"bucket.localhost:{server.port}")

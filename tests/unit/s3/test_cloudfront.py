@@ -9,7 +9,7 @@ from base64 import b64decode
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from aiostorage import CloudFront, RetryPolicy, S3Driver
+from aiostorage import CloudFront, RetryPolicy, S3Driver, connect
 from aiostorage.errors import AuthenticationError, InvalidArgumentError, RateLimitedError, UnsupportedError
 from aiostorage.models import CDNPolicy
 from aiostorage.providers.s3 import cloudfront
@@ -69,7 +69,7 @@ async def driver_of(cdn: Any, **options: Any) -> AsyncIterator[S3Driver]:
 @pytest.mark.parametrize("key", ["k", KEY, "2026/\U0001f600"])
 def test_botocore_signs_the_same_urls(key: str) -> None:
     theirs = CloudFrontSigner("K2JCJMDEHXQW5F", sign_rsa)
-    url = f"{BASE}/{cloudfront.quote_key(key)}"
+    url = f"{BASE}/{quote(key)}"
     until = NOW.replace(microsecond=0) + timedelta(seconds=90)
     ours = cloudfront.signed_url(distribution(), url, url, CDNPolicy(expires_in_s=90.9), NOW, sign_rsa)
     assert ours.url == theirs.generate_presigned_url(url, date_less_than=until)
@@ -102,6 +102,16 @@ async def test_urls_that_are_signed() -> None:
     assert only["Resource"] == f"{BASE}/2026/a%2A/*"
     assert only["Condition"]["IpAddress"] == {"AWS:SourceIp": "192.0.2.7/32"}
     assert custom.url.startswith(f"{BASE}/2026/a%2A/index.m3u8?")
+
+
+@pytest.mark.parametrize(
+    "restriction",
+    [{"prefix": ""}, {"ip_range": "192.0.2.7/32"}, {"starts_at": datetime(2026, 1, 1, tzinfo=UTC)}],
+    ids=lambda restriction: next(iter(restriction)),
+)
+def test_what_a_canned_policy_cannot_say(restriction: dict[str, Any]) -> None:
+    signed = cloudfront.signed_url(distribution(), BASE, BASE, CDNPolicy(**restriction), NOW, sign_rsa)
+    assert list(dict(parse_qsl(urlsplit(signed.url).query))) == ["Policy", "Signature", "Key-Pair-Id"]
 
 
 @pytest.mark.parametrize("change", range(0, 60, 7))
@@ -344,3 +354,11 @@ async def test_china_has_a_cloudfront_of_its_own() -> None:
     assert service.batches == [["/k"]]
     assert cloudfront.service_of("cn-north-1")[0] == "https://cloudfront.cn-northwest-1.amazonaws.com.cn"
     assert cloudfront.service_of("eu-west-1") == ("https://cloudfront.amazonaws.com", "us-east-1")
+
+
+async def test_a_public_url_by_connecting() -> None:
+    url = "s3://?region=eu-west-1&cdn=https://cdn.example.org/%7Bcontainer%7D"
+    async with connect(url, access_key_id="id", secret_access_key="secret") as driver:
+        assert driver.container("photos").cdn.url("a b") == "https://cdn.example.org/photos/a%20b"
+    with pytest.raises(InvalidArgumentError):
+        connect("s3://?region=eu-west-1&cdn=cdn.example.org")

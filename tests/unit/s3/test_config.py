@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aiostorage import connect
 from aiostorage.errors import AuthenticationError, InvalidArgumentError
+from aiostorage.providers.s3.backend import S3Backend
 from aiostorage.providers.s3.config import S3Options, Settings, Site, make_site, needs_files, split_options
 from aiostorage.providers.s3.profiles import AWS, CEPH, GCS, GENERIC, R2, SWIFT
 from aiostorage.providers.s3.shared_files import read_profile
@@ -110,7 +112,8 @@ def test_vendors_are_guessed_from_the_endpoint_or_named() -> None:
         (Settings(endpoint="https://x"), False, "md5"),
         (Settings(endpoint="http://x"), True, "md5"),  # a stranger may ignore what is signed
         (Settings(endpoint="http://x", vendor=SWIFT), True, None),
-        (Settings(endpoint="https://x", vendor=SWIFT), False, "md5"),
+        (Settings(endpoint="https://x", vendor=SWIFT), True, None),  # cheaper than an MD5
+        (Settings(endpoint="https://x", vendor=SWIFT, payload_signing="never"), False, "md5"),
         (Settings(endpoint="https://x", vendor=SWIFT, payload_signing="always"), True, None),
         (Settings(endpoint="http://x", vendor=SWIFT, payload_signing="never"), False, "md5"),
         (Settings(endpoint="http://x", vendor=SWIFT, anonymous=True), False, "md5"),
@@ -248,3 +251,13 @@ def test_a_broken_file_is_named_and_not_quoted(tmp_path: Path, content: bytes) -
         read_profile({"AWS_CONFIG_FILE": str(tmp_path / "config")}, None)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_a_url_may_choose_the_endpoint() -> None:
+    driver = connect("s3://?region=eu-west-1&dual_stack=true&fips=true&requester_pays=true")
+    assert isinstance(driver.backend, S3Backend)
+    site = driver.backend._site
+    assert site.host == "s3-fips.dualstack.eu-west-1.amazonaws.com"
+    assert site.requester_pays
+    with pytest.raises(InvalidArgumentError):
+        connect("s3://?region=eu-west-1&accelerate=yes")

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from aiostorage import RetryPolicy, S3Driver
-from aiostorage.errors import AuthenticationError, StorageError, StorageTimeoutError, UnsupportedError
+from aiostorage.errors import AuthenticationError, StorageError, StorageTimeoutError
 from aiostorage.providers.s3.config import Settings
 from aiostorage.providers.s3.credentials import S3Credentials, chain, find
 from tests.scripted import Answer, ScriptedServer
@@ -199,7 +199,7 @@ async def test_a_role_of_a_profile_signs_the_requests(tmp_path: Path, monkeypatc
             for _ in range(3):
                 await driver.container("bucket").get_object("k")
         async with driver_of(server, profile="login") as driver:
-            with pytest.raises(UnsupportedError, match="login"):
+            with pytest.raises(AuthenticationError, match="sso_account_id"):
                 await driver.container("bucket").get_object("k")
     assert len(sts.seen) == 1
     authorizations = {seen.headers["authorization"].partition("/")[0] for seen in server.seen}

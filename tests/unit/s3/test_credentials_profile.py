@@ -177,8 +177,8 @@ def test_what_a_profile_leads_to(profiles: Profiles, name: str, found: Found | N
 @pytest.mark.parametrize(
     ("name", "kind", "message"),
     [
-        ("login", UnsupportedError, "export-credentials --profile login"),
-        ("console", UnsupportedError, "login"),
+        ("login", AuthenticationError, "sso_account_id"),
+        ("console", UnsupportedError, "export-credentials --profile console"),
         ("circle a", AuthenticationError, "circle a -> circle b -> circle a"),
         ("own circle", AuthenticationError, "own circle -> own circle"),
         ("lost", AuthenticationError, "'nowhere' that is not there"),

@@ -185,3 +185,10 @@ def test_a_message_is_one_short_line() -> None:
     assert scrub("Your proposed upload exceeds the maximum allowed size") == (
         "Your proposed upload exceeds the maximum allowed size"
     )
+
+
+def test_a_region_that_is_named_in_passing_is_not_the_matter() -> None:
+    passing = read(400, error_body("InvalidArgument", "No such thing."), x_amz_bucket_region="eu-west-1")
+    assert passing.message == "No such thing."
+    for status, body in ((301, error_body("PermanentRedirect")), (400, error_body("AuthorizationHeaderMalformed"))):
+        assert "region='eu-west-1'" in read(status, body, x_amz_bucket_region="eu-west-1").message

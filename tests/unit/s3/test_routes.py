@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Unpack
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +18,7 @@ from aiostorage.models import WHOLE, ListQuery, ObjectRef, PresignOptions, Write
 from aiostorage.providers.s3 import routes
 from aiostorage.providers.s3.backend import S3Backend
 from aiostorage.providers.s3.config import Settings, make_site
+from aiostorage.providers.s3.credentials import S3Credentials
 from aiostorage.providers.s3.profiles import AWS
 from aiostorage.providers.s3.routes import Routes
 from tests.scripted import Answer, ScriptedServer
@@ -163,6 +165,24 @@ async def test_a_refusal_in_the_right_region_is_one() -> None:
         with pytest.raises(PermissionDeniedError):
             await backend.head_container("near")
     assert len(asked) == 1
+
+
+async def test_a_token_that_has_ended_is_told_from_a_wrong_region_without_a_document() -> None:
+    asked: list[str] = []
+
+    async def fetch() -> S3Credentials:
+        later = datetime.now(UTC) + timedelta(hours=1)
+        return S3Credentials(access_key_id=f"ASIA{len(asked)}", secret_access_key="hunter2key", expires_at=later)
+
+    def answer(seen: Seen) -> Answer:
+        asked.append(seen.headers["authorization"].partition("=")[2].partition("/")[0])
+        return Answer(status=400 if len(asked) == 1 else 200, headers={"x-amz-bucket-region": "us-east-1"})
+
+    async with serving(answer) as (_, session):
+        backend = S3Backend(region="us-east-1", session=session, credentials=fetch)
+        await backend.head_object("near", "k", WHOLE)
+        await backend.aclose()
+    assert asked == ["ASIA0", "ASIA1"]
 
 
 async def test_an_endpoint_of_the_users_own_is_never_left() -> None:

@@ -1,6 +1,6 @@
 """Who asks: credentials from all the places where AWS tools look for them, shared by the drivers of a process.
 
-A *place* (``chain``) says what is configured there: keys, or a *source* of temporary ones (``sts``,
+A *place* (``chain``) says what is configured there: keys, or a *source* of temporary ones (``sts``, ``sso``,
 ``container``, ``instance``, ``process``). A source is a plain value, so that equal ones share what
 they fetched (``cache``).
 """

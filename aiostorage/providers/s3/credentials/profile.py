@@ -12,6 +12,7 @@ from aiostorage.errors import AuthenticationError, InvalidArgumentError, Unsuppo
 from aiostorage.providers.s3.credentials.container import container
 from aiostorage.providers.s3.credentials.instance import instance
 from aiostorage.providers.s3.credentials.process import Process
+from aiostorage.providers.s3.credentials.sso import single_sign_on
 from aiostorage.providers.s3.credentials.sts import AssumedRole, Role, Service, WebIdentity, role_of, service_of
 from aiostorage.providers.s3.credentials.values import S3Credentials, key_pair
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from aiostorage.providers.s3.credentials.asking import Network
     from aiostorage.providers.s3.credentials.values import Found
     from aiostorage.providers.s3.shared_files import SharedFiles
-
-_LOGINS = ("sso_session", "sso_start_url", "sso_account_id", "login_session")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +45,8 @@ class Profiles:
     def follow(self, name: str, *, from_: tuple[str, ...] = ()) -> Found | None:
         """The credentials of a profile, or how to get them; None where it is about other things.
 
-        A role goes before keys. The keys that a role's ``source_profile`` has go before a role of that one,
-        so a profile may name itself as the source of its role.
+        A role goes before a login, and a login before keys. The keys that a role's ``source_profile`` has go
+        before a role of that one, so a profile may name itself as the source of its role.
 
         Args:
             name: The profile.
@@ -56,7 +55,7 @@ class Profiles:
         Raises:
             AuthenticationError: A profile is not there, is half done, or leads back to itself.
             InvalidArgumentError: A setting makes no sense.
-            UnsupportedError: The profile is for a login in a browser.
+            UnsupportedError: The profile is for a login at the console.
         """
         shared = self.files.profile(name)
         settings, where = shared.settings, f"profile {name!r}"
@@ -71,13 +70,17 @@ class Profiles:
         arn = settings.get("role_arn")
         if arn:
             return self._assume(role_of(arn, settings, where=where), name, settings, from_)
+        if login := single_sign_on(name, self.files, self.environ, self.network):
+            return login
         if keys := _keys(settings, where):
             return keys
         if settings.get("credential_process"):
             return Process(command=settings["credential_process"], profile=name)
-        if any(settings.get(setting) for setting in _LOGINS):
+        if settings.get("sso_session") or settings.get("sso_start_url"):
+            raise AuthenticationError(f"{where} lacks sso_account_id and sso_role_name", provider="s3")
+        if settings.get("login_session"):
             raise UnsupportedError(
-                f"{where} is for a login in a browser, which is not supported; a credential_process of "
+                f"{where} is for a login at the console, which is not supported; a credential_process of "
                 f"'aws configure export-credentials --profile {name}' in another profile makes use of it",
                 provider="s3",
             )

@@ -26,10 +26,11 @@ from aiostorage.errors import (
     UnexpectedResponseError,
 )
 from aiostorage.providers.s3 import errors
-from aiostorage.providers.s3.credentials.asking import Network, unsigned
+from aiostorage.providers.s3.credentials.asking import Network, configured_url, unsigned
 from aiostorage.providers.s3.credentials.cache import renewing, shared_cache
 from aiostorage.providers.s3.credentials.container import read_token
 from aiostorage.providers.s3.credentials.values import S3Credentials, temporary
+from aiostorage.providers.s3.endpoints import partition_of
 from aiostorage.providers.s3.signing import Signer
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
     from aiostorage._http.messages import Response, Wire
     from aiostorage.providers.s3.credentials.values import Found
 
-_AWS_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+){1,3}-\d+")
-_ENDPOINT = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~%/-]*)?")
+_AWS_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+){1,3}-\d+")
 _CODE = re.compile(r"[A-Za-z]{1,64}")
 _OLDEST_REGIONS: Final = frozenset({
     "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1", "eu-central-1", "eu-north-1",
@@ -217,22 +217,12 @@ def service_of(region: str | None, environ: Mapping[str, str], shared: Mapping[s
     """
     found = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or shared.get("region") or ""
     service = Service(url="", region=found if _AWS_REGION.fullmatch(found) else "us-east-1", network=network)
-    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
-        url = (
-            environ.get("AWS_ENDPOINT_URL_STS")
-            or environ.get("AWS_ENDPOINT_URL")
-            or shared.get("sts.endpoint_url")
-            or shared.get("endpoint_url")
-        )
-        if url:
-            if not _ENDPOINT.fullmatch(url):
-                raise InvalidArgumentError("the endpoint of STS is not a URL", provider="s3")
-            return replace(service, url=f"{url.rstrip('/')}/")
+    if url := configured_url("sts", environ, shared):
+        return replace(service, url=f"{url}/")
     choice = environ.get("AWS_STS_REGIONAL_ENDPOINTS") or shared.get("sts_regional_endpoints") or "regional"
     if choice.lower() == "legacy" and service.region in _OLDEST_REGIONS:
         return replace(service, url="https://sts.amazonaws.com/", region="us-east-1")
-    suffix = ".cn" if service.region.startswith("cn-") else ""
-    return replace(service, url=f"https://sts.{service.region}.amazonaws.com{suffix}/")
+    return replace(service, url=f"https://sts.{service.region}.{partition_of(service.region).suffix}/")
 
 
 def role_of(arn: str, settings: Mapping[str, str], *, where: str) -> Role:

@@ -85,8 +85,13 @@ def temporary(fields: Mapping[str, str], *, where: str, now: datetime, may_last:
     )
 
 
-def json_fields(document: bytes, *, where: str) -> dict[str, str]:
+def json_fields(document: bytes, *, where: str, inside: str | None = None) -> dict[str, str]:
     """The texts right inside a JSON object, numbers included.
+
+    Args:
+        document: The text.
+        where: Who answered, for errors.
+        inside: The member of the object that is meant, if it is not the object itself.
 
     Raises:
         UnexpectedResponseError: It is none.
@@ -97,6 +102,8 @@ def json_fields(document: bytes, *, where: str) -> dict[str, str]:
             value = json.loads(document)
     except (ValueError, RecursionError):
         pass  # and not chained: the parser's error holds the document
+    if inside is not None and isinstance(value, dict):
+        value = cast("dict[str, object]", value).get(inside)
     if not isinstance(value, dict):
         raise UnexpectedResponseError(f"what {where} answered is no JSON object", provider="s3")
     items = cast("dict[str, object]", value)  # the keys of a JSON object are strings
