@@ -193,11 +193,11 @@ class S3Backend:
         stream = await self._http.stream(request)
         try:
             head = responses.get_object(request, stream.status, stream.headers, options, site.vendor)
-        except StorageError:
+            if head.info.object_hash is not None:
+                await checksums.load(head.info.object_hash.algorithm)  # so that whoever reads can check it
+        except BaseException:
             await stream.aclose()
             raise
-        if head.info.object_hash is not None:
-            await checksums.load(head.info.object_hash.algorithm)  # so that whoever reads can check it
         return HTTPObjectBody(stream, head)
 
     async def head_object(self, container: str, key: str, options: ReadOptions) -> ObjectInfo:
@@ -412,7 +412,10 @@ class S3Backend:
         return await known.get()
 
     async def _finished(self, site: config.Site, container: str, info: ObjectInfo, options: WriteOptions) -> ObjectInfo:
-        """An object that was made by parts or by a copy, with what the service takes only afterwards."""
+        """An object that was made by parts or by a copy, with what the service takes only afterwards.
+
+        Where that fails the object is there, without it.
+        """
         if site.vendor.options_everywhere:
             return info
         written = ObjectRef(container=container, key=info.key, version_id=info.version_id)

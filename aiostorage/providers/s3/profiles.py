@@ -180,7 +180,7 @@ class Vendor:
             retention=self.retention,
             restore=self.restore,
             encryption=self.encryption,
-            checksums=frozenset(filter(is_computable, self.checksums)),
+            checksums=frozenset({name for name in self.checksums if is_computable(name)}),
             settings=self.settings,
             extra=WRITE_EXTRA,
         )

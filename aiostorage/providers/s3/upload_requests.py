@@ -125,9 +125,9 @@ def complete_upload(
 
 def _part_element(part: Part, algorithm: HashAlgorithm | None) -> str:
     etag = xml.element("ETag", f'"{part.etag}"')
-    checksum = ""
-    if part.checksum is not None and part.checksum.algorithm == algorithm != "md5":
-        checksum = xml.element(f"Checksum{algorithm.upper()}", to_base64(part.checksum))
+    checksum, known = "", part.checksum
+    if known is not None and known.algorithm == algorithm and known.algorithm != "md5":
+        checksum = xml.element(f"Checksum{known.algorithm.upper()}", to_base64(known))
     return f"<Part>{checksum}{etag}<PartNumber>{part.number}</PartNumber></Part>"
 
 

@@ -425,8 +425,11 @@ def values_in(document: str) -> set[str]:
 
 def scalars(value: object) -> list[str]:
     """What is in a JSON value and contains no other."""
-    if isinstance(value, dict):
-        return [text for child in value.values() for text in scalars(child)]
-    if isinstance(value, list):
-        return [text for child in value for text in scalars(child)]
-    return [str(value)]
+    match value:
+        case dict():
+            children: list[object] = list(cast("dict[str, object]", value).values())  # as of JSON
+        case list():
+            children = cast("list[object]", value)
+        case _:
+            return [str(value)]
+    return [text for child in children for text in scalars(child)]

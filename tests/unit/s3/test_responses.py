@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from aiostorage._http.headers import parse_http_date, parse_iso_date, unquote_etag
 from aiostorage._http.messages import Request, Response
-from aiostorage.errors import PermissionDeniedError, ServiceUnavailableError, UnexpectedResponseError
+from aiostorage.errors import (
+    ChecksumMismatchError,
+    PermissionDeniedError,
+    ServiceUnavailableError,
+    UnexpectedResponseError,
+)
 from aiostorage.models import (
     ByteRange,
     ListQuery,
@@ -21,6 +26,7 @@ from aiostorage.models import (
     Part,
     Prefix,
     ReadOptions,
+    Retention,
     Upload,
     WriteOptions,
 )
@@ -464,10 +470,57 @@ def test_an_upload_that_is_complete() -> None:
         upload_responses.complete_upload(request(), answer("<html/>"), parts, WriteOptions(), checksum=None)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "is_right"),
+    [
+        ("FULL_OBJECT", "AAAAAQ==", True),
+        ("FULL_OBJECT", "AAAAAg==", False),
+        ("COMPOSITE", "AAAAAg==-2", True),  # of another kind than ours: nobody can tell
+        (None, None, True),
+    ],
+)
+def test_the_checksum_of_an_upload_is_compared(kind: str | None, value: str | None, is_right: bool) -> None:
+    told = "" if kind is None else f"<ChecksumType>{kind}</ChecksumType><ChecksumCRC32>{value}</ChecksumCRC32>"
+    body = answer(f"<CompleteMultipartUploadResult><ETag>z-2</ETag>{told}</CompleteMultipartUploadResult>")
+    parts = [Part(number=1, offset=0, size=5, etag="x")]
+    if is_right:
+        info = upload_responses.complete_upload(request(), body, parts, WriteOptions(), checksum=CRC32)
+        assert info.object_hash == CRC32
+    else:
+        with pytest.raises(ChecksumMismatchError, match="00000002"):
+            upload_responses.complete_upload(request(), body, parts, WriteOptions(), checksum=CRC32)
+
+
+def test_what_is_beside_the_content() -> None:
+    headers = {
+        "etag": '"x"',
+        "content-length": "4",
+        "x-amz-server-side-encryption": "aws:kms:dsse",
+        "x-amz-server-side-encryption-aws-kms-key-id": "arn:key",
+        "x-amz-object-lock-mode": "COMPLIANCE",
+        "x-amz-object-lock-retain-until-date": "2026-11-23T05:47:19.000000000Z",
+        "x-amz-object-lock-legal-hold": "OFF",
+        "x-amz-tagging-count": "3",
+        "x-amz-mp-parts-count": "2",
+        "content-range": "bytes 4-7/10",
+        "expires": "0",
+        "x-amz-restore": 'ongoing-request="true"',
+    }
+    info = responses.object_info("k", headers, AWS)
+    assert (info.size, info.part_count, info.tag_count) == (10, 2, 3)
+    assert (info.encryption, info.kms_key_id) == ("kms", "arn:key")
+    assert info.retention == Retention(mode="compliance", until=MOMENT)
+    assert info.legal_hold is False
+    assert info.extra == {"expires": "0", "x-amz-restore": 'ongoing-request="true"'}
+    nonsense = {"x-amz-object-lock-mode": "x", "x-amz-tagging-count": "-1", "x-amz-object-lock-legal-hold": "?"}
+    info = responses.object_info("k", nonsense, AWS)
+    assert (info.retention, info.tag_count, info.legal_hold, info.encryption) == (None, None, None, None)
+
+
 def test_unfinished_uploads() -> None:
     upload = (
         "<Upload><Key>m%20%C3%A9</Key><UploadId>u</UploadId><Initiator><ID>x</ID></Initiator>"
-        "<Initiated>2026-11-23T05:47:19Z</Initiated></Upload>"
+        "<Initiated>2026-11-23T05:47:19Z</Initiated><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm></Upload>"
     )
     more = "<IsTruncated>true</IsTruncated><NextKeyMarker>m é</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker>"
     # Ceph 16 encodes keys and does not say so, and leaves the marker as it is.
@@ -481,6 +534,7 @@ def test_unfinished_uploads() -> None:
     rclone = answer(f"<ListMultipartUploadsResult>{upload}</ListMultipartUploadsResult>")
     page = upload_responses.list_uploads(request("list_uploads"), rclone, RCLONE)
     assert ([item.key for item in page.items], page.next_token) == (["m%20%C3%A9"], None)
+    assert page.items[0].checksum == "crc64nvme"
 
 
 def test_parts_of_an_upload() -> None:
