@@ -52,6 +52,8 @@ CAPABILITIES = Capabilities(
         max_page_size=1000,
     ),
     create_if_absent=True,
+    conditional_parts=True,
+    conditional_copy=True,
     write_if_match=True,
     read_conditions=True,
     server_side_copy=True,

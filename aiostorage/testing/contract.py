@@ -68,6 +68,7 @@ class DriverContract(
         kms_key_id: A key of the provider's key service, where there is one.
         archive_class: The storage class of what has to be restored, where there is one.
         acl: A word of the provider's for who may do what with an object.
+        extra: What the ``extra`` of a write may be and a read tells again, where ``capabilities.extra`` names any.
         refused_keys: Patterns (searched for, as by :func:`re.search`) of the keys that the provider
             cannot hold, and why. The driver must refuse exactly these.
 

@@ -30,6 +30,10 @@ class S3Contract(DriverContract):
 
     vendor: ClassVar[VendorName | Vendor]
     documents: ClassVar = DOCUMENTS
+    extra: ClassVar = {
+        "x-amz-website-redirect-location": "/elsewhere",
+        "expires": "Tue, 01 Jan 2030 00:00:00 GMT",
+    }
 
     @pytest.fixture
     def endpoint(self, service: S3Server) -> str:
@@ -108,6 +112,7 @@ class TestMoto(S3Contract):
         name="moto",
         forbidden_key=re.compile(r"\n|\A/"),
         conditional_complete=False,
+        conditional_copy=False,
         # It makes checksums of uploads by parts up, encrypts nothing with keys of ours, forgets the holds of uploads
         # by parts, and has names of its own for the documents that are missing here.
         returns_checksums=False,

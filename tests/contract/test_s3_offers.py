@@ -139,17 +139,6 @@ async def test_ceph_does_not_give_parts(ceph: Container) -> None:
         await backend_of(ceph).get_object(ceph.name, "key", ReadOptions(part_number=1))
 
 
-async def test_what_only_s3_knows_of_an_object_stays(container: Container) -> None:
-    extra = {"x-amz-website-redirect-location": "/elsewhere", "expires": "Tue, 01 Jan 2030 00:00:00 GMT"}
-    obj = await container.upload_object(b"content", "key", extra=extra)
-    assert extra.items() <= (await obj.refresh()).extra.items()
-    await obj.update(metadata={"colour": "red"})
-    assert extra.items() <= (await obj.refresh()).extra.items()
-    assert dict(obj.metadata) == {"colour": "red"}
-    with pytest.raises(InvalidArgumentError):
-        await container.upload_object(b"content", "key", extra={"x-amz-nonsense": "1"})
-
-
 async def test_a_canned_acl_is_one(
     container: Container, server: S3Server, s3_witness: Callable[[S3Server], Any]
 ) -> None:

@@ -64,6 +64,8 @@ def check_writing(vendor: Vendor, operation: str, options: WriteOptions, *, also
         require(vendor, vendor.write_if_match and also, operation, "if_match")
     if (missing := vendor.capabilities.missing_for(options)) is not None:
         require(vendor, False, operation, missing)
+    for name in options.extra:
+        require(vendor, name.lower() in vendor.extra, operation, f"extra {name!r}")
 
 
 def check_copying(vendor: Vendor, source: ObjectRef, options: WriteOptions | None) -> None:

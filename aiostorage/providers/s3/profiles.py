@@ -101,6 +101,7 @@ class Vendor:
         encryption: Whose keys objects can be encrypted with.
         encrypted_copies: CopyObject encrypts, and reads what is encrypted.
         settings: Names of the documents that containers have; see ``settings``.
+        extra: Headers that objects may be stored with, beside those that have an option of their own.
         presign_post: Browsers may post forms.
         own_metadata: Names of metadata that are not the user's.
         limits: The numbers.
@@ -152,6 +153,7 @@ class Vendor:
     encryption: frozenset[Literal["managed", "kms", "customer"]] = frozenset()
     encrypted_copies: bool = True
     settings: frozenset[str] = frozenset()
+    extra: frozenset[str] = frozenset()
     presign_post: bool = False
     own_metadata: frozenset[str] = frozenset({WRITE_ID_NAME})
     limits: Limits = LIMITS
@@ -182,7 +184,7 @@ class Vendor:
             encryption=self.encryption,
             checksums=frozenset({name for name in self.checksums if is_computable(name)}),
             settings=self.settings,
-            extra=WRITE_EXTRA,
+            extra=self.extra,
         )
         object.__setattr__(self, "capabilities", capabilities)  # frozen, but not yet made
 
@@ -229,6 +231,7 @@ AWS = Vendor(
     restore=True,
     encryption=frozenset({"managed", "kms", "customer"}),
     settings=frozenset(SETTINGS),
+    extra=WRITE_EXTRA,
     presign_post=True,
 )
 
@@ -248,6 +251,7 @@ DIRECTORY_BUCKETS = dataclasses.replace(
     restore=False,
     encryption=frozenset({"managed", "kms"}),
     settings=frozenset({"encryption", "lifecycle", "policy"}),
+    extra=frozenset({"expires", "x-amz-expected-bucket-owner"}),
     presign_post=False,
 )
 
@@ -287,6 +291,7 @@ CEPH = Vendor(
         "public-access-block",
         "request-payment",
     }),
+    extra=frozenset({"expires", "x-amz-website-redirect-location"}),
     presign_post=True,
 )
 

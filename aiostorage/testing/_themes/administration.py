@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import pytest
 
 from aiostorage.errors import (
+    InvalidArgumentError,
     ObjectNotFoundError,
     PermissionDeniedError,
     PreconditionFailedError,
@@ -50,12 +51,13 @@ class Administration(ContractBase):
     kms_key_id: ClassVar[str | None] = None
     archive_class: ClassVar[str] = ""
     acl: ClassVar[str] = "public-read"
+    extra: ClassVar[Mapping[str, str]] = EMPTY
 
     # Objects
 
     async def test_tags(self, driver: Driver, container: Container) -> None:
         """They come with the object, or later; they are replaced, and go."""
-        if not driver.capabilities.tags:
+        if not self.offers(driver, "tags"):
             with pytest.raises(UnsupportedError):
                 at_once(container.upload_object(b"content", "key", tags=TAGS))
             with pytest.raises(UnsupportedError):
@@ -76,7 +78,7 @@ class Administration(ContractBase):
 
     async def test_tags_of_parts_and_copies(self, driver: Driver, container: Container, part_size: int) -> None:
         """However an object is made it has the tags that were given, and a copy those of its source or its own."""
-        if not driver.capabilities.tags:
+        if not self.offers(driver, "tags"):
             return
         large = await container.upload_object(content(part_size + 1), "large", tags=TAGS, part_size_bytes=part_size)
         assert dict(await large.get_tags()) == TAGS
@@ -87,26 +89,26 @@ class Administration(ContractBase):
 
     async def test_only_what_is_named_changes(self, driver: Driver, container: Container, witness: Witness) -> None:
         """The content, and all that is not named, stay as they are."""
-        metadata = {"keep": "1", "drop": "2", "alter": "3"} if driver.capabilities.object_metadata else {}
+        metadata = {"keep": "1", "drop": "2", "alter": "3"} if self.offers(driver, "object_metadata") else {}
         obj = await container.upload_object(
             b"content", "key", content_type="text/x-own", cache_control="no-store", metadata=metadata
         )
-        if driver.capabilities.tags:
+        if self.offers(driver, "tags"):
             await obj.set_tags(TAGS)
-        if not (driver.capabilities.update_in_place or driver.capabilities.replaces_metadata):
+        if not (self.offers(driver, "update_in_place") or self.offers(driver, "replaces_metadata")):
             with pytest.raises(UnsupportedError):
                 await obj.update(content_type="text/x-new")
             return
         await obj.update(content_type="text/x-new")
         info = await driver.head_object(obj)
         assert (info.content_type, info.cache_control, info.size) == ("text/x-new", "no-store", 7)
-        if driver.capabilities.object_metadata:
+        if self.offers(driver, "object_metadata"):
             assert dict(info.metadata) == metadata
             await obj.update(metadata={"Alter": "4", "drop": None, "new": "5"}, cache_control=None)
             info = await driver.head_object(obj)
             assert dict(info.metadata) == {"keep": "1", "alter": "4", "new": "5"}
             assert (info.content_type, info.cache_control) == ("text/x-new", None)
-        if driver.capabilities.tags:
+        if self.offers(driver, "tags"):
             assert dict(await obj.get_tags()) == TAGS
         assert await witness.get(container.name, "key") == b"content"
         with pytest.raises(ObjectNotFoundError):
@@ -114,7 +116,7 @@ class Administration(ContractBase):
 
     async def test_acl(self, driver: Driver, container: Container) -> None:
         """By the provider's own word, with the object or later."""
-        if not driver.capabilities.acl:
+        if not self.offers(driver, "acl"):
             with pytest.raises(UnsupportedError):
                 at_once(container.upload_object(b"content", "key", acl=self.acl))
             with pytest.raises(UnsupportedError):
@@ -132,7 +134,7 @@ class Administration(ContractBase):
         """Each of those that are offered, for small objects and for parts; the others are refused."""
         data = content(part_size + 1)
         for algorithm in ALGORITHMS:
-            if algorithm not in driver.capabilities.checksums:
+            if not self.offers(driver, "checksums") or algorithm not in driver.capabilities.checksums:
                 with pytest.raises(UnsupportedError):
                     at_once(container.upload_object(b"content", algorithm, checksum=algorithm))
                 continue
@@ -151,11 +153,40 @@ class Administration(ContractBase):
                     kinds = {(one.algorithm, one.scope) for one in (found, obj.object_hash)}
                     assert len(kinds) == 2 or found == obj.object_hash
 
+    async def test_extras_of_the_provider(self, driver: Driver, container: Container) -> None:
+        """What it does not know is refused; what it knows is told again, and stays when something else changes."""
+        with pytest.raises((UnsupportedError, InvalidArgumentError)):
+            await container.upload_object(b"content", "key", extra={"no-such-extra": "x"})
+        if not self.offers(driver, "extra"):
+            return
+        obj = await container.upload_object(b"content", "key", extra=self.extra)
+        assert self.extra.items() <= (await obj.refresh()).extra.items()
+        await obj.update(content_type="text/x-new")
+        assert self.extra.items() <= (await obj.refresh()).extra.items()
+        assert obj.content_type == "text/x-new"
+
+    async def test_copied_only_if(self, driver: Driver, container: Container, witness: Witness) -> None:
+        """Copies take the two conditions of writes, where the provider obeys them."""
+        original = await container.upload_object(b"content", "key")
+        if not self.offers(driver, "conditional_copy"):
+            with pytest.raises(UnsupportedError):
+                await original.copy_to(container, "copy", if_none_match="*")
+            assert await witness.get(container.name, "copy") is None
+            return
+        await original.copy_to(container, "copy", if_none_match="*")
+        with pytest.raises(PreconditionFailedError):
+            await original.copy_to(container, "copy", if_none_match="*")
+        copy = await container.get_object("copy")
+        await container.upload_object(b"other", "copy")
+        with pytest.raises(PreconditionFailedError):
+            await original.copy_to(container, "copy", if_match=copy.etag)
+        assert await witness.get(container.name, "copy") == b"other"
+
     async def test_deleted_only_if_it_matches(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Another version than the caller has seen stays."""
         await container.upload_object(b"first", "key")
         first = await container.get_object("key")
-        if not driver.capabilities.delete_if_match:
+        if not self.offers(driver, "delete_if_match"):
             with pytest.raises(UnsupportedError):
                 at_once(first.delete(if_match=first.etag))
             ref = ObjectRef(container=container.name, key="key", if_match=first.etag)
@@ -173,7 +204,7 @@ class Administration(ContractBase):
 
     async def test_archived_objects(self, driver: Driver, container: Container) -> None:
         """They can be asked for, twice."""
-        if not driver.capabilities.restore:
+        if not self.offers(driver, "restore"):
             with pytest.raises(UnsupportedError):
                 at_once(container.object("key").restore(days=1))
             return
@@ -188,7 +219,7 @@ class Administration(ContractBase):
 
     async def test_a_key_of_ours(self, driver: Driver, container: Container, witness: Witness, part_size: int) -> None:
         """What is written with it is read with it only, whole and in ranges; so is what comes by parts."""
-        if "customer" not in driver.capabilities.encryption:
+        if not self.offers(driver, "encryption") or "customer" not in driver.capabilities.encryption:
             with pytest.raises(UnsupportedError):
                 at_once(container.upload_object(b"content", "key", encryption=KEY))
             return
@@ -208,7 +239,7 @@ class Administration(ContractBase):
 
     async def test_a_key_of_ours_in_copies(self, driver: Driver, container: Container) -> None:
         """The source is read with its key, the copy written with its own, or none; a change keeps it."""
-        if "customer" not in driver.capabilities.encryption:
+        if not self.offers(driver, "encryption") or "customer" not in driver.capabilities.encryption:
             return
         obj = await container.upload_object(b"content", "key", encryption=KEY, metadata={"colour": "red"})
         if self.deviates(Deviation.NO_ENCRYPTED_COPIES):
@@ -234,7 +265,7 @@ class Administration(ContractBase):
     async def test_a_key_of_the_provider(self, driver: Driver, container: Container, part_size: int) -> None:
         """One that it makes, or one of its key service: readers need not know."""
         for encryption in (ManagedKey(), KMSKey(key_id=self.kms_key_id)):
-            if encryption.kind not in driver.capabilities.encryption:
+            if not self.offers(driver, "encryption") or encryption.kind not in driver.capabilities.encryption:
                 with pytest.raises(UnsupportedError):
                     at_once(container.upload_object(b"content", "key", encryption=encryption))
                 continue
@@ -252,7 +283,7 @@ class Administration(ContractBase):
 
     async def test_nothing_is_retained_where_that_cannot_be(self, driver: Driver, container: Container) -> None:
         """Neither with the object nor later, nor can the permission to delete it be used."""
-        if driver.capabilities.retention:
+        if self.offers(driver, "retention"):
             return
         obj, retention = container.object("key"), a_day()
         uploads: list[UploadOptions] = [{"retention": retention}, {"legal_hold": True}]
@@ -269,7 +300,7 @@ class Administration(ContractBase):
 
     async def test_retention(self, driver: Driver, new_name: Callable[[], str]) -> None:
         """What is retained is not deleted, but with the permission; it is set with the object, or later."""
-        if not driver.capabilities.retention:
+        if not self.offers(driver, "retention"):
             return
         container = await driver.create_container(new_name(), object_lock=True)
         until = a_day()
@@ -297,7 +328,7 @@ class Administration(ContractBase):
 
     async def test_legal_hold(self, driver: Driver, new_name: Callable[[], str], part_size: int) -> None:
         """What is held stays until it is let go; no permission helps."""
-        if not driver.capabilities.retention:
+        if not self.offers(driver, "retention"):
             return
         container = await driver.create_container(new_name(), object_lock=True)
         for data in (b"content", content(part_size + 1)):
@@ -326,8 +357,8 @@ class Administration(ContractBase):
 
     async def test_documents(self, driver: Driver, new_name: Callable[[], str]) -> None:
         """Each is set, read back with all that was in it, set as it was read, and removed."""
-        known = driver.capabilities.settings
-        container = await driver.create_container(new_name(), object_lock=driver.capabilities.retention)
+        known = driver.capabilities.settings if self.offers(driver, "settings") else frozenset[str]()
+        container = await driver.create_container(new_name(), object_lock=self.offers(driver, "retention"))
         if not known:
             for refused in (
                 container.get_setting("cors"),
@@ -357,7 +388,7 @@ class Administration(ContractBase):
 
     async def test_versions_on_and_off(self, driver: Driver, container: Container) -> None:
         """What was kept so far stays when no more is kept."""
-        if not driver.capabilities.versioning:
+        if not self.offers(driver, "versioning"):
             for refused in (container.get_versioning(), container.set_versioning(is_kept=True)):
                 with pytest.raises(UnsupportedError):
                     at_once(refused)
@@ -383,25 +414,6 @@ class Administration(ContractBase):
         for tags in ({"stage": "draft", "team": "a"}, {"stage": "final"}, {}):
             await container.set_tags(tags)
             assert dict(await container.get_tags()) == tags
-
-    async def test_uploads_that_others_left(self, driver: Driver, container: Container, witness: Witness) -> None:
-        """They are listed, and dropped once they are old enough."""
-        for key in ("a-1", "a-2", "b"):
-            await witness.begin_upload(container.name, key, b"part")
-        found = [upload async for upload in container.list_uploads()]
-        assert sorted(upload.key for upload in found) == ["a-1", "a-2", "b"]
-        assert sorted([upload.key async for upload in container.list_uploads(prefix="a-")]) == ["a-1", "a-2"]
-        if not self.deviates(Deviation.UNDATED_UPLOADS):
-            assert await container.abort_stale_uploads(older_than=timedelta(hours=1)) == 0
-        later = datetime.now(UTC) + timedelta(hours=2)
-        dated = [upload for upload in found if upload.started_at is not None]
-        assert await container.abort_stale_uploads(older_than=timedelta(hours=1), prefix="a-", now=later) == sum(
-            upload.key.startswith("a-") for upload in dated
-        )
-        assert await container.abort_stale_uploads(older_than=timedelta(hours=1), now=later) == sum(
-            upload.key == "b" for upload in dated
-        )
-        assert len(await witness.open_uploads(container.name)) == len(found) - len(dated)
 
 
 def a_day(*, hours: int = 24) -> Retention:
