@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aiostorage.testing.gcs.messages import JSON, Call, Source
 
 PATH = "/_testing/faults"
-"""Where a process is told of faults: POST one as a JSON object of its fields, DELETE all."""
+"""Where a process is told of faults: POST one as a JSON object of its fields, DELETE all, GET how many wait."""
 
 _REASONS = {408: "requestTimeout", 429: "rateLimitExceeded", 500: "internalError", 503: "backendError"}
 
@@ -104,10 +104,13 @@ class Faults:
         Raises:
             GCSError: It makes no sense.
         """
-        if call.method == "DELETE":
-            self.clear()
-        else:
-            self.add(_fault(call.document()))
+        match call.method:
+            case "GET":
+                pass
+            case "DELETE":
+                self.clear()
+            case _:
+                self.add(_fault(call.document()))
         return json_answer({"waiting": len(self._waiting)})
 
 

@@ -29,8 +29,15 @@ _NO_FAULT = Fault()
 class GCSServer:
     """Google Cloud Storage in memory, for tests, on a real socket.
 
-    It speaks the JSON API, with uploads, downloads and batches, and the XML API. Use it as an asynchronous
-    context manager in the loop that is running, or as a process: ``python -m aiostorage.testing.gcs``.
+    It speaks the JSON API, with uploads, downloads and batches, and the XML API, and gives out the tokens for
+    them. It runs in the loop that is running::
+
+        async with GCSServer() as server:
+            os.environ["STORAGE_EMULATOR_HOST"] = server.endpoint
+
+    or as a process, ``python -m aiostorage.testing.gcs``, which prints its endpoint when all is ready.
+    Buckets that are called ``storage``, ``upload``, ``download``, ``batch``, ``token`` or ``resumable`` are out of
+    the XML API's reach, as both APIs share one address.
 
     Args:
         settings: How it behaves where the real service may behave in several ways.

@@ -6,10 +6,12 @@ import asyncio
 import base64
 import gzip
 import hashlib
+import hmac
 import io
 import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -392,6 +394,24 @@ async def test_generations_on_the_xml_api(ask: Asking) -> None:
     assert (await ask("DELETE", "/bucket")).code == "BucketNotEmpty"
 
 
+async def test_generations_come_in_pages() -> None:
+    async with served(Settings(page_size=2)) as ask:
+        await ask("PATCH", "/storage/v1/b/bucket", json={"versioning": {"enabled": True}})
+        made = [(name, (await ask.put(name)).headers["x-goog-generation"]) for name in ("a", "b", "b", "b", "c")]
+        found: list[tuple[str, str]] = []
+        token, pages = "", 0
+        while pages == 0 or token:
+            page = await ask("GET", f"/storage/v1/b/bucket/o?versions=true{token}")
+            found += [(item["name"], item["generation"]) for item in page.json["items"]]
+            token = f"&pageToken={page.json['nextPageToken']}" if "nextPageToken" in page.json else ""
+            pages += 1
+        assert (found, pages) == (made, 3)
+        first = await ask("GET", "/bucket?versions")
+        markers = f"&marker={first.texts('NextMarker')[0]}&generation-marker={first.texts('NextGenerationMarker')[0]}"
+        assert (await ask("GET", f"/bucket?versions{markers}")).texts("Generation") == [made[2][1], made[3][1]]
+        assert (await ask("GET", "/storage/v1/b/bucket/o?pageToken=nonsense")).status == 400
+
+
 # Uploads by parts
 
 
@@ -563,6 +583,46 @@ async def test_a_token_that_expires() -> None:
         reply = await ask("GET", "/storage/v1/b/bucket", headers=token)
         assert (reply.status, reply.reason) == (401, "authError")
         assert (await ask("GET", "/bucket", headers=token)).status == 401
+
+
+@pytest.mark.parametrize("way", ["query", "header"])
+async def test_signatures_by_hmac(way: str) -> None:
+    clock = Clock()
+    async with served(Settings(authorization="required"), clock=clock) as ask:
+        access_id, secret = ask.server.cloud.accounts.new_hmac_key()
+        token = {"Authorization": f"Bearer {ask.server.new_token()}"}
+        await ask("PUT", "/bucket/a%20b", data=b"content", headers=token)
+        host = urlsplit(ask.server.endpoint).netloc
+        for key, status in ((secret, 200), (secret[::-1], 403)):
+            target, headers = hmac_signed(way, "/bucket/a%20b", host, access_id, key)
+            assert (await ask("GET", target, headers=headers)).status == status
+        target, headers = hmac_signed(way, "/bucket/a%20b", host, access_id, secret)
+        clock.now += 24 * 3600
+        assert (await ask("GET", target, headers=headers)).status == (400 if way == "query" else 403)
+
+
+def hmac_signed(way: str, path: str, host: str, access_id: str, secret: str) -> tuple[str, dict[str, str]]:
+    """As the page tells: https://cloud.google.com/storage/docs/authentication/signatures"""
+    stamp = datetime.fromtimestamp(NOW, UTC).strftime("%Y%m%dT%H%M%SZ")
+    scope = f"{stamp[:8]}/auto/storage/goog4_request"
+    algorithm, query, headers, names = "GOOG4-HMAC-SHA256", "", f"host:{host}\n", "host"
+    if way == "query":
+        query = (
+            f"X-Goog-Algorithm={algorithm}&X-Goog-Credential={access_id}%2F{scope.replace('/', '%2F')}"
+            f"&X-Goog-Date={stamp}&X-Goog-Expires=60&X-Goog-SignedHeaders=host"
+        )
+    else:
+        headers, names = f"{headers}x-goog-date:{stamp}\n", "host;x-goog-date"
+    canonical = f"GET\n{path}\n{query}\n{headers}\n{names}\nUNSIGNED-PAYLOAD"
+    to_sign = f"{algorithm}\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    key = f"GOOG4{secret}".encode()
+    for step in scope.split("/"):
+        key = hmac.new(key, step.encode(), "sha256").digest()
+    signature = hmac.new(key, to_sign.encode(), "sha256").hexdigest()
+    if way == "query":
+        return f"{path}?{query}&X-Goog-Signature={signature}", {}
+    authorization = f"{algorithm} Credential={access_id}/{scope}, SignedHeaders={names}, Signature={signature}"
+    return path, {"Authorization": authorization, "x-goog-date": stamp}
 
 
 async def test_retention_ends() -> None:
