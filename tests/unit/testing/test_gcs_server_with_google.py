@@ -251,6 +251,10 @@ def test_conditions_of_every_operation(bucket: Any) -> None:
     with pytest.raises(exceptions.PreconditionFailed):
         first.reload(if_metageneration_match=2)
     with pytest.raises(exceptions.NotModified):
+        first.reload(if_metageneration_not_match=1)
+    with pytest.raises(exceptions.PreconditionFailed):
+        first.delete(if_metageneration_not_match=1)
+    with pytest.raises(exceptions.NotModified):
         first.reload(if_etag_not_match=first.etag)
     with pytest.raises(exceptions.PreconditionFailed):
         bucket.blob("conditional").delete(if_generation_match=wrong)
@@ -466,6 +470,8 @@ def test_keys_of_the_caller(bucket: Any) -> None:
     blob(bucket, "open")
     with pytest.raises(exceptions.BadRequest, match="not encrypted"):
         bucket.blob("open", encryption_key=key).download_as_bytes()
+    with pytest.raises(exceptions.BadRequest, match="encrypt"):
+        bucket.blob("copied").rewrite(bucket.blob("secret"))
     turned = bucket.blob("secret", encryption_key=other)
     turned.rewrite(bucket.blob("secret", encryption_key=key))
     assert bucket.blob("secret", encryption_key=other).download_as_bytes() == DATA
