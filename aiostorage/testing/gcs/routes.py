@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from aiostorage.testing.gcs import batch, faults, forms, json_api, tokens, uploads, xml_api
+from aiostorage.testing.gcs import acls, batch, faults, forms, json_api, tokens, uploads, xml_api
 from aiostorage.testing.gcs.errors import GCSError, invalid_credentials, login_required, not_found
 from aiostorage.testing.gcs.fields import partial
 from aiostorage.testing.gcs.messages import Answer, Call, read_whole
@@ -40,6 +40,7 @@ async def answer(cloud: Cloud, call: Call, source: Source) -> Answer:
             return issued
         if call.query.get("upload_id", "") not in cloud.sessions:  # whoever has a session's address may use it
             authorize(cloud, call)
+        acls.check(call)
         return await _serve(cloud, call, source)
     except GCSError as error:
         return refusal(call, error)
@@ -119,7 +120,9 @@ def authorize(cloud: Cloud, call: Call) -> None:
 
 def _is_form(call: Call) -> bool:
     # Its policy is in its body.
-    return call.method == "POST" and call.headers.get("content-type", "").startswith("multipart/form-data")
+    is_bucket = len([segment for segment in call.segments if segment]) <= 1 and call.segments[0] not in _JSON_PATHS
+    is_multipart = call.headers.get("content-type", "").startswith("multipart/form-data")
+    return call.method == "POST" and is_bucket and is_multipart
 
 
 def refusal(call: Call, error: GCSError) -> Answer:

@@ -625,6 +625,34 @@ def hmac_signed(way: str, path: str, host: str, access_id: str, secret: str) -> 
     return path, {"Authorization": authorization, "x-goog-date": stamp}
 
 
+async def test_what_looks_like_a_form_needs_a_name_too() -> None:
+    async with served(Settings(authorization="required")) as ask:
+        form = {"Content-Type": "multipart/form-data; boundary=b"}
+        for target in ("/storage/v1/b?project=p", "/bucket/object?uploads", "/batch"):
+            assert (await ask("POST", target, headers=form)).status == 401
+        body = b'--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nk\r\n--b\r\n'
+        body += b'Content-Disposition: form-data; name="file"\r\n\r\nx\r\n--b--'
+        assert (await ask("POST", "/bucket", data=body, headers=form)).status == 403
+
+
+@pytest.mark.parametrize(
+    ("header", "status"), [("public-read", 200), ("bucket-owner-full-control", 200), ("open", 400)]
+)
+async def test_names_of_canned_lists(ask: Asking, header: str, status: int) -> None:
+    assert (await ask("PUT", "/bucket/listed", data=b"x", headers={"x-goog-acl": header})).status == status
+    first, *others = header.split("-")
+    name = first + "".join(word.capitalize() for word in others)
+    target = f"/upload/storage/v1/b/bucket/o?uploadType=media&name=listed&predefinedAcl={name}"
+    assert (await ask("POST", target, data=b"x")).status == status
+
+
+async def test_secrets_are_in_no_representation() -> None:
+    server = GCSServer()
+    client, token = server.cloud.accounts.new_client(), server.cloud.accounts.new_token("somebody")
+    shown = f"{client!r} {token!r} {server.cloud.accounts!r}"
+    assert not [secret for secret in (client.client_secret, client.refresh_token, token.value) if secret in shown]
+
+
 async def test_retention_ends() -> None:
     clock = Clock()
     async with served(clock=clock) as ask:
