@@ -5,6 +5,7 @@ as the service does, so that what passes here has been looked at. See :class:`GC
 """
 
 from aiostorage.testing.gcs.cloud import Settings
+from aiostorage.testing.gcs.faults import Fault
 from aiostorage.testing.gcs.server import GCSServer
 
-__all__ = ["GCSServer", "Settings"]
+__all__ = ["Fault", "GCSServer", "Settings"]

@@ -1,4 +1,4 @@
-"""The server as a process: it prints its endpoint and serves until it is ended."""
+"""The server as a process: when all is ready it prints its endpoint, and serves until it is ended."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiostorage.testing.gcs.errors import invalid_credentials
@@ -35,7 +35,7 @@ class InvalidGrantError(Exception):
 class Token:
     """A token that was given out, to whom, and until when in seconds since the epoch."""
 
-    value: str
+    value: str = field(repr=False)
     email: str
     expires: float
 
@@ -45,8 +45,8 @@ class Client:
     """An application that a user has let in, as a file of application default credentials has it."""
 
     client_id: str
-    client_secret: str
-    refresh_token: str
+    client_secret: str = field(repr=False)
+    refresh_token: str = field(repr=False)
 
 
 class Accounts:

@@ -14,6 +14,7 @@ from aiostorage.testing.gcs.buckets import Bucket, check_object_name
 from aiostorage.testing.gcs.conditions import UNCONDITIONAL, Conditions
 from aiostorage.testing.gcs.encryption import NO_KEY, Encryption
 from aiostorage.testing.gcs.errors import conflict, invalid, no_bucket
+from aiostorage.testing.gcs.faults import Faults
 from aiostorage.testing.gcs.messages import Record, mapping, text
 from aiostorage.testing.gcs.objects import StoredObject, from_timestamp, merged, parse_time
 
@@ -94,6 +95,7 @@ class Cloud:
         self.sessions: dict[str, Session] = {}
         self.uploads: dict[str, MultipartUpload] = {}
         self.accounts: Accounts = Accounts(clock=clock, new_id=self.new_id, token_s=settings.token_s)
+        self.faults: Faults = Faults()
         self._last_generation: int = 0
 
     def now(self) -> datetime:
@@ -149,8 +151,7 @@ class Cloud:
             GCSError: The name is none, there is no bucket, or a condition does not hold.
         """
         check_object_name(draft.name)
-        live = self.bucket(draft.bucket).live(draft.name)
-        draft.conditions.check(live, etag=live.etag if live else None)
+        draft.conditions.check(self.bucket(draft.bucket).live(draft.name))
 
     def publish(self, draft: Draft, content: Content) -> StoredObject:
         """Store an object, as a new generation.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -90,6 +90,8 @@ def by_parameters(
 ) -> Conditions:
     """The conditions of the JSON API; ``prefix`` is ``ifSource`` for those on the source of a copy.
 
+    ETags, in the headers, count for reading only: leave the headers out where something is written.
+
     Source: https://cloud.google.com/storage/docs/request-preconditions
     """
 
@@ -108,8 +110,10 @@ def by_parameters(
     )
 
 
-def by_headers(headers: Mapping[str, str], *, prefix: str = "") -> Conditions:
+def by_headers(headers: Mapping[str, str], *, prefix: str = "", reading: bool = False) -> Conditions:
     """The conditions of the XML API; ``prefix`` is ``x-goog-copy-source-`` for those on the source of a copy.
+
+    ETags and dates count for what is read only.
 
     Source: https://cloud.google.com/storage/docs/xml-api/reference-headers
     """
@@ -118,9 +122,11 @@ def by_headers(headers: Mapping[str, str], *, prefix: str = "") -> Conditions:
         full = f"{prefix or 'x-goog-'}if-{name}-match"
         return None if (value := headers.get(full)) is None else integer(value, full)
 
-    return Conditions(
-        generation_match=number("generation"),
-        metageneration_match=number("metageneration"),
+    generations = Conditions(generation_match=number("generation"), metageneration_match=number("metageneration"))
+    if not reading:
+        return generations
+    return replace(
+        generations,
         etags=_etags(headers.get(f"{prefix}if-match")),
         not_etags=_etags(headers.get(f"{prefix}if-none-match")),
         modified_since=_date(headers.get(f"{prefix}if-modified-since")),

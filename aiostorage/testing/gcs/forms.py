@@ -44,6 +44,8 @@ async def answer(cloud: Cloud, call: Call, source: Source, bucket: str) -> Answe
     name = fields.get("key")
     if not name:
         raise invalid("Bucket POST must contain a field named 'key'.")
+    if fields.get("bucket", bucket) != bucket:
+        raise invalid("The bucket that the form names is not that of its address.")
     if "policy" in fields:
         _check_policy(cloud, {**fields, "bucket": bucket}, content.size)
     elif cloud.settings.authorization == "required":

@@ -179,7 +179,9 @@ def _object(cloud: Cloud, call: Call, method: str, bucket_name: str, name: str) 
         return download(cloud, call, bucket_name, name)
     generation = call.number("generation")
     obj = bucket.find(name, generation)
-    by_parameters(call.query, call.headers).check(obj, etag=obj.etag, reading=method == "GET")
+    reading = method == "GET"
+    conditions = by_parameters(call.query, call.headers if reading else None)
+    conditions.check(obj, etag=obj.etag, reading=reading)
     match method:
         case "GET":
             if "x-goog-encryption-key" in call.headers:

@@ -49,11 +49,16 @@ class Call:
     @property
     def query(self) -> dict[str, str]:
         """The parameters; of a repeated one the last counts."""
-        return dict(parse_qsl(self.raw_query, keep_blank_values=True))
+        return dict(self.parameters)
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """The parameters in order; what is not UTF-8 stays visible as such."""
+        return parse_qsl(self.raw_query, keep_blank_values=True, errors="surrogateescape")
 
     def values(self, name: str) -> list[str]:
         """All values of a parameter that may be repeated."""
-        return [value for key, value in parse_qsl(self.raw_query, keep_blank_values=True) if key == name]
+        return [value for key, value in self.parameters if key == name]
 
     def number(self, name: str) -> int | None:
         """A parameter that is a number."""

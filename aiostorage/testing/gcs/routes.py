@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from aiostorage.testing.gcs import batch, forms, json_api, tokens, uploads, xml_api
+from aiostorage.testing.gcs import acls, batch, faults, forms, json_api, tokens, uploads, xml_api
 from aiostorage.testing.gcs.errors import GCSError, invalid_credentials, login_required, not_found
 from aiostorage.testing.gcs.fields import partial
 from aiostorage.testing.gcs.messages import Answer, Call, read_whole
@@ -16,21 +16,34 @@ if TYPE_CHECKING:
     from aiostorage.testing.gcs.cloud import Cloud
     from aiostorage.testing.gcs.messages import Source
 
-_JSON_PATHS = frozenset({"storage", "upload", "download", "resumable", "batch", "v1", "token", "computeMetadata"})
+_JSON_PATHS = frozenset({
+    "storage",
+    "upload",
+    "download",
+    "resumable",
+    "batch",
+    "v1",
+    "token",
+    "computeMetadata",
+    "_testing",
+})
 _VIRTUAL_HOST = ".storage.googleapis.com"
 
 
 async def answer(cloud: Cloud, call: Call, source: Source) -> Answer:
-    """What the service says to a request."""
+    """What the service says to a request, or what a test wants it to say."""
     try:
+        if call.path == faults.PATH:
+            return cloud.faults.answer(await _with_body(call, source))
         issued = await _issue(cloud, call, source)
         if issued is not None:
             return issued
         if call.query.get("upload_id", "") not in cloud.sessions:  # whoever has a session's address may use it
             authorize(cloud, call)
+        acls.check(call)
         return await _serve(cloud, call, source)
     except GCSError as error:
-        return _refusal(call, error)
+        return refusal(call, error)
 
 
 async def _issue(cloud: Cloud, call: Call, source: Source) -> Answer | None:
@@ -107,10 +120,13 @@ def authorize(cloud: Cloud, call: Call) -> None:
 
 def _is_form(call: Call) -> bool:
     # Its policy is in its body.
-    return call.method == "POST" and call.headers.get("content-type", "").startswith("multipart/form-data")
+    is_bucket = len([segment for segment in call.segments if segment]) <= 1 and call.segments[0] not in _JSON_PATHS
+    is_multipart = call.headers.get("content-type", "").startswith("multipart/form-data")
+    return call.method == "POST" and is_bucket and is_multipart
 
 
-def _refusal(call: Call, error: GCSError) -> Answer:
+def refusal(call: Call, error: GCSError) -> Answer:
+    """An error, as the API that was asked says it."""
     headers = (("Content-Range", error.content_range),) if error.content_range else ()
     if error.status in {304, 499}:
         return Answer(status=error.status, headers=headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import ClientPayloadError, web
@@ -10,24 +11,33 @@ from aiohttp import ClientPayloadError, web
 from aiostorage.testing.gcs import keyfiles, routes
 from aiostorage.testing.gcs.accounts import DEFAULT_EMAIL
 from aiostorage.testing.gcs.cloud import Cloud, Settings
+from aiostorage.testing.gcs.faults import Fault
 from aiostorage.testing.gcs.messages import Answer, Call
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
     from aiostorage.testing.gcs.messages import Record
 
 _READ_BYTES = 256 * 1024
+_NO_FAULT = Fault()
 
 
 class GCSServer:
     """Google Cloud Storage in memory, for tests, on a real socket.
 
-    It speaks the JSON API, with uploads, downloads and batches, and the XML API. Use it as an asynchronous
-    context manager in the loop that is running, or as a process: ``python -m aiostorage.testing.gcs``.
+    It speaks the JSON API, with uploads, downloads and batches, and the XML API, and gives out the tokens for
+    them. It runs in the loop that is running::
+
+        async with GCSServer() as server:
+            os.environ["STORAGE_EMULATOR_HOST"] = server.endpoint
+
+    or as a process, ``python -m aiostorage.testing.gcs``, which prints its endpoint when all is ready.
+    Buckets that are called ``storage``, ``upload``, ``download``, ``batch``, ``token`` or ``resumable`` are out of
+    the XML API's reach, as both APIs share one address.
 
     Args:
         settings: How it behaves where the real service may behave in several ways.
@@ -53,7 +63,12 @@ class GCSServer:
         application.router.add_route("*", "/{tail:.*}", self._handle)
         # Contents are stored as they come, so nothing of them is decompressed.
         self._runner: web.AppRunner = web.AppRunner(
-            application, access_log=None, auto_decompress=False, read_bufsize=_READ_BYTES, shutdown_timeout=1
+            application,
+            access_log=None,
+            auto_decompress=False,
+            lingering_time=0,
+            read_bufsize=_READ_BYTES,
+            shutdown_timeout=1,
         )
 
     @property
@@ -68,6 +83,10 @@ class GCSServer:
     def new_token(self, lifetime_s: float | None = None) -> str:
         """An access token that the server accepts."""
         return self.cloud.accounts.new_token(DEFAULT_EMAIL, lifetime_s).value
+
+    def add_fault(self, fault: Fault) -> None:
+        """Let something go wrong with the next requests that fit; a process is told at ``/_testing/faults``."""
+        self.cloud.faults.add(fault)
 
     def write_credentials(self, folder: Path) -> None:
         """Write files of credentials: one for each way to get a token, and a key for signatures by HMAC.
@@ -89,11 +108,28 @@ class GCSServer:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        call = _call(request)
+        fault = self.cloud.faults.take(call) or _NO_FAULT
+        source = fault.cut(_chunks(request))
         try:
-            answer = await routes.answer(self.cloud, _call(request), _chunks(request))
+            if fault.status is not None:
+                answer = _refused(call, fault)
+            else:
+                answer = await routes.answer(self.cloud, call, source)
+            # Who is refused early is heard out: a connection that is closed on unread bytes may lose the answer.
+            async for _ in source:
+                pass
         except (ConnectionError, ClientPayloadError):
-            return web.Response(status=400)  # the body was cut short, so nobody hears this
-        return await _respond(request, answer)
+            return _hang_up(request)  # the body was cut short, so nobody hears an answer
+        if fault.answer_bytes == -1:
+            return _hang_up(request)
+        return await _respond(request, answer, fault.answer_bytes)
+
+
+def _refused(call: Call, fault: Fault) -> Answer:
+    error, headers = fault.refusal()
+    refusal = routes.refusal(call, error)
+    return replace(refusal, headers=refusal.headers + headers)
 
 
 def _call(request: web.Request) -> Call:
@@ -118,22 +154,36 @@ async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def _respond(request: web.Request, answer: Answer) -> web.StreamResponse:
-    if isinstance(answer.body, bytes):
-        response: web.StreamResponse = web.Response(status=answer.status, body=answer.body)
-        response.headers.popall("Content-Type", None)
-        _add_headers(response, answer)
-        return response
+async def _respond(request: web.Request, answer: Answer, limit: int | None) -> web.StreamResponse:
+    if isinstance(answer.body, bytes) and limit is None:
+        whole = web.Response(status=answer.status, body=answer.body)
+        whole.headers.popall("Content-Type", None)
+        _add_headers(whole, answer)
+        return whole
     response = web.StreamResponse(status=answer.status)
     _add_headers(response, answer)
-    if answer.length is not None:
-        response.content_length = answer.length
+    pieces: Iterator[bytes | memoryview]
+    pieces, length = (
+        (iter([answer.body]), len(answer.body)) if isinstance(answer.body, bytes) else (answer.body, answer.length)
+    )
+    if length is not None:
+        response.content_length = length
     await response.prepare(request)
     if request.method != "HEAD":
-        for piece in answer.body:
+        for piece in pieces:
+            if limit is not None and len(piece) >= limit:
+                await response.write(piece[:limit])
+                return _hang_up(request)
+            limit = None if limit is None else limit - len(piece)
             await response.write(piece)
     await response.write_eof()
     return response
+
+
+def _hang_up(request: web.Request) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.close()  # what was written before still goes out
+    return web.Response(status=400)
 
 
 def _add_headers(response: web.StreamResponse, answer: Answer) -> None:

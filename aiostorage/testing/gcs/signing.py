@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote, unquote
 
 from aiostorage.testing.gcs.errors import GCSError, forbidden, invalid
 
@@ -161,8 +161,7 @@ def canonical_request(call: Call, signed_headers: str) -> str:
     for name in call.headers:
         if name.startswith("x-goog-") and name not in names:
             raise _malformed(f"Header was included in the request, but not in signedheaders: {name}")
-    pairs = parse_qsl(call.raw_query, keep_blank_values=True)
-    query = sorted((_encoded(key), _encoded(value)) for key, value in pairs if key != "X-Goog-Signature")
+    query = sorted((_encoded(key), _encoded(value)) for key, value in call.parameters if key != "X-Goog-Signature")
     headers = [f"{name}:{re.sub(' +', ' ', call.headers[name].strip())}\n" for name in names]
     return "\n".join([
         call.method,
@@ -189,7 +188,7 @@ def of_form(fields: Mapping[str, str]) -> Signature:
 
 
 def _encoded(text: str) -> str:
-    return quote(text, safe="~")
+    return quote(text, safe="~", errors="surrogateescape")
 
 
 def _malformed(message: str) -> GCSError:

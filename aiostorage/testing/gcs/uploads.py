@@ -109,7 +109,7 @@ def _draft(call: Call, bucket: str, document: Record, media_type: str | None) ->
         bucket=bucket,
         name=name,
         fields=fields,
-        conditions=by_parameters(call.query, call.headers),
+        conditions=by_parameters(call.query),
         encryption=by_headers(call.headers, kms_key=call.query.get("kmsKeyName") or text(document, "kmsKeyName")),
     )
     return draft, Expected(md5=text(document, "md5Hash"), crc32c=text(document, "crc32c"))

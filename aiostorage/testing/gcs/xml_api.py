@@ -49,8 +49,7 @@ async def answer(cloud: Cloud, call: Call, source: Source, bucket: str, name: st
     if not name:
         return await xml_listing.answer(cloud, call, source, bucket)
     if "uploadId" in call.query:
-        result, _ = await xml_multipart.answer(cloud, call, source, bucket, name)
-        return result
+        return await xml_multipart.answer(cloud, call, source, bucket, name)
     if (upload_id := call.query.get("upload_id")) is not None:
         return await resumable.answer(cloud, call, source, upload_id, describe=_describe)
     match call.method:
@@ -90,7 +89,7 @@ def draft_of(call: Call, bucket: str, name: str) -> Draft:
 
 def _get(cloud: Cloud, call: Call, bucket: str, name: str) -> Answer:
     obj = cloud.bucket(bucket).find(name, call.number("generation"))
-    conditions_by_headers(call.headers).check(obj, etag=obj.xml_etag, reading=True)
+    conditions_by_headers(call.headers, reading=True).check(obj, etag=obj.xml_etag, reading=True)
     result = serve(obj, call, by_headers(call.headers), etag=quoted(obj.xml_etag), xml=True)
     overrides = {header: call.query[name] for name, header in _OVERRIDES.items() if name in call.query}
     headers = [(name, value) for name, value in result.headers if name not in overrides]
@@ -112,7 +111,7 @@ def _copy(cloud: Cloud, call: Call, bucket: str, name: str) -> Answer:
     obj = cloud.bucket(source_bucket).find(
         unquote(source_name), None if generation is None else integer(generation, "x-goog-copy-source-generation")
     )
-    conditions_by_headers(call.headers, prefix="x-goog-copy-source-").check(obj, etag=obj.xml_etag)
+    conditions_by_headers(call.headers, prefix="x-goog-copy-source-", reading=True).check(obj, etag=obj.xml_etag)
     by_headers(call.headers, prefix="x-goog-copy-source-").check(obj)
     draft = draft_of(call, bucket, name)
     if call.headers.get("x-goog-metadata-directive", "COPY").upper() == "COPY":

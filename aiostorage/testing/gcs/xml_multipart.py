@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from aiostorage._http.xml import MalformedXMLError, element, parse
 from aiostorage.testing.gcs.content import expected_by_headers, join, take_in
-from aiostorage.testing.gcs.encryption import by_headers
+from aiostorage.testing.gcs.encryption import NO_KEY, by_headers
 from aiostorage.testing.gcs.errors import invalid, not_allowed, not_found
 from aiostorage.testing.gcs.messages import Answer, Call, read_whole, xml_answer
 from aiostorage.testing.gcs.objects import format_time, quoted
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from aiostorage.testing.gcs.cloud import Cloud, Draft
     from aiostorage.testing.gcs.content import Content
     from aiostorage.testing.gcs.messages import Source
-    from aiostorage.testing.gcs.objects import StoredObject
 
 MAX_PART_NUMBER = 10_000
 _XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -73,10 +72,8 @@ def initiate(cloud: Cloud, draft: Draft) -> Answer:
     )
 
 
-async def answer(
-    cloud: Cloud, call: Call, source: Source, bucket: str, name: str
-) -> tuple[Answer, StoredObject | None]:
-    """What becomes of an upload; the object, once it is there.
+async def answer(cloud: Cloud, call: Call, source: Source, bucket: str, name: str) -> Answer:
+    """What becomes of an upload.
 
     Raises:
         GCSError: There is no such upload, or what is asked does not fit.
@@ -86,14 +83,14 @@ async def answer(
         raise not_found("The requested upload was not found.", xml_code="NoSuchUpload")
     match call.method:
         case "PUT":
-            return await _put_part(cloud, call, source, upload), None
+            return await _put_part(cloud, call, source, upload)
         case "GET":
-            return _list_parts(cloud, call, upload), None
+            return _list_parts(cloud, call, upload)
         case "DELETE":
             del cloud.uploads[upload.upload_id]
-            return Answer(status=204), None
+            return Answer(status=204)
         case "POST":
-            return _complete(cloud, upload, await read_whole(source))
+            return _complete(cloud, call, upload, await read_whole(source))
         case _:
             raise not_allowed()
 
@@ -102,19 +99,19 @@ async def _put_part(cloud: Cloud, call: Call, source: Source, upload: MultipartU
     number = call.number("partNumber")
     if number is None or not 1 <= number <= MAX_PART_NUMBER:
         raise invalid(f"Part number must be an integer between 1 and {MAX_PART_NUMBER}, inclusive.")
-    encryption = by_headers(call.headers)
-    if encryption.key_sha256 != upload.draft.encryption.key_sha256:
-        raise invalid("The encryption key must be that of the upload.", xml_code="CustomerEncryptionKeyIsIncorrect")
+    _check_key(call, upload)
     content = await take_in(source)
     expected_by_headers(call.headers).check(content)
     if upload.upload_id not in cloud.uploads:
         raise not_found("The requested upload was not found.", xml_code="NoSuchUpload")
     part = upload.parts[number] = Part(content=content, updated=cloud.now())
-    headers = (("ETag", quoted(part.etag)), *_hashes(content), *encryption.headers)
+    headers = (("ETag", quoted(part.etag)), *_hashes(content), *upload.draft.encryption.headers)
     return Answer(headers=headers)
 
 
-def _complete(cloud: Cloud, upload: MultipartUpload, body: bytes) -> tuple[Answer, StoredObject]:
+def _complete(cloud: Cloud, call: Call, upload: MultipartUpload, body: bytes) -> Answer:
+    if by_headers(call.headers) != NO_KEY:
+        _check_key(call, upload)
     try:
         document = parse(body)
     except MalformedXMLError:
@@ -135,7 +132,8 @@ def _complete(cloud: Cloud, upload: MultipartUpload, body: bytes) -> tuple[Answe
     if any(part.content.size < cloud.settings.min_part_bytes for part in parts[:-1]):
         message = "Your proposed upload is smaller than the minimum allowed object size."
         raise invalid(message, xml_code="EntityTooSmall")
-    digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts), usedforsecurity=False).hexdigest()
+    # It is not based on an MD5: https://cloud.google.com/storage/docs/xml-api/post-object-complete
+    digest = hashlib.sha256("".join(part.etag for part in parts).encode()).hexdigest()[:32]
     etag = f"{digest}-{len(parts)}"
     draft = replace(upload.draft, multipart_etag=etag)
     obj = cloud.publish(draft, join([part.content for part in parts]))
@@ -147,8 +145,12 @@ def _complete(cloud: Cloud, upload: MultipartUpload, body: bytes) -> tuple[Answe
         element("Key", draft.name),
         element("ETag", quoted(etag)),
     )
-    headers = (("x-goog-generation", str(obj.generation)), ("x-goog-metageneration", "1"), *_hashes(obj.content))
-    return replace(answer, headers=answer.headers + headers), obj
+    return replace(answer, headers=answer.headers + _hashes(obj.content))
+
+
+def _check_key(call: Call, upload: MultipartUpload) -> None:
+    if by_headers(call.headers).key_sha256 != upload.draft.encryption.key_sha256:
+        raise invalid("The encryption key must be that of the upload.", xml_code="CustomerEncryptionKeyIsIncorrect")
 
 
 def _list_parts(cloud: Cloud, call: Call, upload: MultipartUpload) -> Answer:

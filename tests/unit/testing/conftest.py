@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.unit.testing.asking import Asking, served
 from tests.unit.testing.google import AnonymousCredentials, storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 NUMBERS = itertools.count()
@@ -70,3 +71,9 @@ def client(gcs: Running) -> Iterator[Any]:
 @pytest.fixture
 def bucket(client: Any) -> Any:
     return client.create_bucket(f"bucket-{next(NUMBERS)}")
+
+
+@pytest.fixture
+async def ask() -> AsyncIterator[Asking]:
+    async with served() as asking:
+        yield asking

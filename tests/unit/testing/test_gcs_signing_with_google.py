@@ -146,6 +146,7 @@ def test_a_form(signed_bucket: Any, account: Any, grudging_gcs: Running) -> None
     for change in ({"x-goog-meta-colour": "blau"}, {"key": "other"}, {"x-goog-meta-other": "1"}):
         assert requests.post(url, data={**fields, **change}, files={"file": b"content"}).status_code == 403
     assert requests.post(url, data=fields, files={"file": b"content that is long"}).status_code == 400
+    assert requests.post(url, data={**fields, "bucket": "other"}, files={"file": b"c"}).status_code == 400
     forged = "f" + fields["policy"][1:]
     assert requests.post(url, data={**fields, "policy": forged}, files={"file": b"c"}).status_code == 403
 
