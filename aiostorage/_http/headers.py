@@ -72,3 +72,18 @@ def header_text(name: str, value: str) -> str:
     if not _HEADER_TEXT.fullmatch(value):
         raise InvalidArgumentError(f"{name} must be ASCII without line breaks")
     return value
+
+
+def range_header(start: int, stop: int | None) -> str:
+    """The value of a ``Range`` header; a negative start is counted from the end.
+
+    Raises:
+        InvalidArgumentError: There is no byte in it, whatever the object.
+
+    Source: RFC 9110 section 14.1.2
+    """
+    if stop is None:
+        return f"bytes={start}" if start < 0 else f"bytes={start}-"
+    if not 0 <= start < stop:
+        raise InvalidArgumentError(f"bytes {start} to {stop} are no range")
+    return f"bytes={start}-{stop - 1}"

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from aiostorage._http import xml
 from aiostorage._http.canonical import canonical_query, quote_key, with_query
-from aiostorage._http.headers import header_text
+from aiostorage._http.headers import header_text, range_header
 from aiostorage._http.messages import Request
 from aiostorage._http.metadata import to_headers
+from aiostorage._http.tokens import read_token
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import EMPTY
 from aiostorage.providers.s3.endpoints import is_directory_bucket
-from aiostorage.providers.s3.tokens import read_token
 from aiostorage.providers.s3.values import METADATA_PREFIX
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def get_object(site: Site, container: str, key: str, options: ReadOptions) -> Re
     headers = _conditions(options.if_match, options.if_none_match)
     headers["accept-encoding"] = "identity"
     if options.byte_range is not None and options.byte_range != (0, None):
-        headers["range"] = _range_header(*options.byte_range)
+        headers["range"] = range_header(*options.byte_range)
     return _read(site, "get_object", "GET", container, key, options.version_id, headers)
 
 
@@ -306,7 +306,7 @@ def copy_part(site: Site, upload: Upload, number: int, source: ObjectRef, byte_r
         operation="copy_part",
         method="PUT",
         url=_upload_url(site, upload, ("partNumber", str(number))),
-        headers={"x-amz-copy-source": _copy_source(source), "x-amz-copy-source-range": _range_header(start, stop)},
+        headers={"x-amz-copy-source": _copy_source(source), "x-amz-copy-source-range": range_header(start, stop)},
         container=upload.container,
         key=upload.key,
     )
@@ -425,14 +425,6 @@ def _conditions(if_match: str | None, if_none_match: str | None) -> dict[str, st
 
 def _quoted_etag(etag: str) -> str:
     return "*" if etag == "*" else f'"{header_text("an etag", etag)}"'
-
-
-def _range_header(start: int, stop: int | None) -> str:
-    if stop is None:
-        return f"bytes={start}" if start < 0 else f"bytes={start}-"
-    if not 0 <= start < stop:
-        raise InvalidArgumentError(f"bytes {start} to {stop} are no range", provider="s3")
-    return f"bytes={start}-{stop - 1}"
 
 
 def _copy_source(source: ObjectRef) -> str:

@@ -1,0 +1,168 @@
+"""What a user may set, and what follows from it: the :class:`Site` that requests go to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aiostorage._http.endpoints import parse_endpoint
+from aiostorage._http.options import HTTPOptions
+from aiostorage.errors import InvalidArgumentError
+from aiostorage.models import Capabilities, Limits
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from aiostorage.providers.gcs.credentials.values import AccessToken
+
+ENDPOINT = "https://storage.googleapis.com"
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+"""What tokens are asked for: the roles of the account decide, and signing through IAM needs this one."""
+
+LIMITS = Limits(
+    max_object_size_bytes=5 << 40,
+    max_put_size_bytes=5 << 30,  # one request may carry more, but no part may
+    max_copy_size_bytes=5 << 40,
+    min_part_size_bytes=5 << 20,
+    max_part_size_bytes=5 << 30,
+    max_parts=10_000,
+    max_delete_batch=100,
+    max_page_size=1000,
+)
+"""Source: https://cloud.google.com/storage/quotas."""
+
+
+class GCSOptions(HTTPOptions, total=False):
+    """How to reach Google Cloud Storage, and as whom. Nothing is required."""
+
+    project: str | None
+    """Project in which containers are made and listed. Else GOOGLE_CLOUD_PROJECT, that of the credentials."""
+    endpoint: str | None
+    """URL of the service. Else STORAGE_EMULATOR_HOST, which nobody is told a credential of, else Google's own."""
+    user_project: str | None
+    """Project that pays, where the container's owner does not."""
+    credentials: Callable[[], Awaitable[AccessToken]] | None
+    """Called for an access token, and again shortly before that one expires."""
+    credentials_file: str | os.PathLike[str] | None
+    """JSON of a service account's key, an authorized user, a workload identity or an impersonation. Else
+    GOOGLE_APPLICATION_CREDENTIALS, what ``gcloud auth application-default login`` has written, the machine's."""
+    service_account: str | None
+    """E-mail address of a service account: to impersonate, by whoever the credentials are."""
+    scopes: Sequence[str]
+    """What access tokens are good for (``cloud-platform``)."""
+    anonymous: bool
+    """Send no credentials."""
+    signing_account: str | None
+    """E-mail address of the service account in whose name IAM signs, where there is no key to sign with."""
+    cdn_url: str | None
+    """Where Cloud CDN delivers the containers: ``{container}`` in it stands for the name of one."""
+    cdn_key_name: str | None
+    """Name of a key of Cloud CDN, for signed URLs; goes with ``cdn_key``."""
+    cdn_key: str | None
+    """The key, as base64url; goes with ``cdn_key_name``."""
+    cdn_url_map: str | None
+    """Name of the URL map of the load balancer, for purging; goes with a project."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The options that are about Google and not about HTTP; see :class:`GCSOptions`."""
+
+    project: str | None = None
+    endpoint: str | None = None
+    user_project: str | None = None
+    credentials: Callable[[], Awaitable[AccessToken]] | None = None
+    credentials_file: str | os.PathLike[str] | None = None
+    service_account: str | None = None
+    scopes: tuple[str, ...] = SCOPES
+    anonymous: bool = False
+    signing_account: str | None = None
+    cdn_url: str | None = None
+    cdn_key_name: str | None = None
+    cdn_key: str | None = field(default=None, repr=False)
+    cdn_url_map: str | None = None
+
+
+def split_options(options: GCSOptions) -> tuple[Settings, HTTPOptions]:
+    """The settings, and what is left for HTTP. Empties ``options`` of the former.
+
+    Raises:
+        InvalidArgumentError: The options contradict each other.
+    """
+    settings = Settings(
+        project=options.pop("project", None),
+        endpoint=options.pop("endpoint", None),
+        user_project=options.pop("user_project", None),
+        credentials=options.pop("credentials", None),
+        credentials_file=options.pop("credentials_file", None),
+        service_account=options.pop("service_account", None),
+        scopes=tuple(options.pop("scopes", SCOPES)),
+        anonymous=options.pop("anonymous", False),
+        signing_account=options.pop("signing_account", None),
+        cdn_url=options.pop("cdn_url", None),
+        cdn_key_name=options.pop("cdn_key_name", None),
+        cdn_key=options.pop("cdn_key", None),
+        cdn_url_map=options.pop("cdn_url_map", None),
+    )
+    given = (settings.credentials is not None) + (settings.credentials_file is not None) + settings.anonymous
+    if given > 1:
+        raise InvalidArgumentError("choose one of credentials, credentials_file, anonymous", provider="gcs")
+    if settings.anonymous and settings.service_account is not None:
+        raise InvalidArgumentError("nobody in particular cannot impersonate anybody", provider="gcs")
+    if (settings.cdn_key is None) != (settings.cdn_key_name is None):
+        raise InvalidArgumentError("cdn_key and cdn_key_name go together", provider="gcs")
+    if settings.cdn_url is None and (settings.cdn_key is not None or settings.cdn_url_map is not None):
+        raise InvalidArgumentError("content delivery needs a cdn_url", provider="gcs")
+    return settings, options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where requests go.
+
+    Attributes:
+        base_url: Scheme, host and path, without a slash at the end.
+        user_project: The project that pays, if it is named.
+        is_emulator: Whether it is what STORAGE_EMULATOR_HOST names: then there are no credentials to look for.
+        capabilities: What may be asked of it.
+    """
+
+    base_url: str
+    user_project: str | None = None
+    is_emulator: bool = False
+    capabilities: Capabilities
+
+
+def make_site(settings: Settings, environ: Mapping[str, str]) -> Site:
+    """The site that options and environment name, in this order.
+
+    Raises:
+        InvalidArgumentError: The endpoint cannot be.
+
+    Source: https://cloud.google.com/storage/docs/request-endpoints
+    """
+    emulator = environ.get("STORAGE_EMULATOR_HOST") if settings.endpoint is None else None
+    if emulator and "://" not in emulator:
+        emulator = f"http://{emulator}"
+    scheme, host, path = parse_endpoint(settings.endpoint or emulator or ENDPOINT)
+    return Site(
+        base_url=f"{scheme}://{host}{path}",
+        user_project=settings.user_project,
+        is_emulator=bool(emulator),
+        capabilities=Capabilities(
+            limits=LIMITS,
+            create_if_absent=True,
+            write_if_match=True,
+            read_conditions=True,
+            server_side_copy=True,
+            versioning=True,
+            presign=True,
+            cdn=settings.cdn_url is not None,
+        ),
+    )
+
+
+def project_of(settings: Settings, environ: Mapping[str, str]) -> str | None:
+    """The project that options and environment name."""
+    return settings.project or environ.get("GOOGLE_CLOUD_PROJECT") or environ.get("GCLOUD_PROJECT") or None
