@@ -29,7 +29,7 @@ from aiostorage.cdn import ContainerCDN
 from aiostorage.connect import connect
 from aiostorage.container import Container
 from aiostorage.driver import Driver
-from aiostorage.drivers import LocalDriver, MemoryDriver, S3Driver
+from aiostorage.drivers import GCSDriver, LocalDriver, MemoryDriver, S3Driver
 from aiostorage.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -133,6 +133,7 @@ __all__ = [
     "DownloadOptions",
     "Driver",
     "Event",
+    "GCSDriver",
     "HTTPOptions",
     "HedgePolicy",
     "InvalidArgumentError",

@@ -6,13 +6,18 @@ import asyncio
 import hashlib
 import zlib
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiostorage.models import Buffer, HashAlgorithm
 
 INLINE_BYTES = 256 * 1024
 """Up to this size a hash takes well under a millisecond, less than it costs to ask a thread."""
+
+
+CRC_SIZES_BYTES: Final[Mapping[HashAlgorithm, int]] = {"crc32": 4, "crc32c": 4, "crc64nvme": 8}
 
 
 class Hasher(Protocol):
@@ -81,34 +86,54 @@ async def update(hasher: Hasher, data: Buffer) -> None:
 
 
 def crc32_combine(first: int, second: int, second_size: int) -> int:
-    """The CRC-32 of two pieces joined, from the CRC-32 of each and the size of the second.
+    """The CRC-32 of two pieces joined, from the CRC-32 of each and the size of the second."""
+    return crc_combine("crc32", first, second, second_size)
+
+
+def crc_combine(algorithm: HashAlgorithm, first: int, second: int, second_size: int) -> int:
+    """The CRC of two pieces joined, from that of each and the size of the second.
 
     Appending n zero bytes multiplies the CRC, a polynomial over GF(2), by x^(8n) modulo the
     generator; that power is found by squaring. Source: zlib, ``crc32_combine``.
+
+    Raises:
+        KeyError: The algorithm is no CRC.
     """
-    return _multiply(_power_of_x(8 * second_size), first) ^ second
+    return _multiply(algorithm, _power_of_x(algorithm, 8 * second_size), first) ^ second
 
 
-_GENERATOR = 0xEDB88320  # CRC-32, bits reversed: x^0 is the highest bit
+_GENERATORS: Final[Mapping[HashAlgorithm, int]] = {
+    "crc32": 0xEDB88320,
+    "crc32c": 0x82F63B78,
+    "crc64nvme": 0x9A6C9329AC4BC9B5,
+}
+"""Bits reversed: x^0 is the highest bit. Source: https://reveng.sourceforge.io/crc-catalogue/all.htm"""
 
 
-def _multiply(a: int, b: int) -> int:
+def _multiply(algorithm: HashAlgorithm, a: int, b: int) -> int:
+    generator = _GENERATORS[algorithm]
     product = 0
-    bit = 1 << 31
+    bit = _one(algorithm)
     while bit:
         if a & bit:
             product ^= b
-        b = (b >> 1) ^ _GENERATOR if b & 1 else b >> 1
+        b = (b >> 1) ^ generator if b & 1 else b >> 1
         bit >>= 1
     return product
 
 
+def _one(algorithm: HashAlgorithm) -> int:
+    """The polynomial 1."""
+    return 1 << (8 * CRC_SIZES_BYTES[algorithm] - 1)
+
+
 @lru_cache(maxsize=32)  # nearly all parts of an object are of one size
-def _power_of_x(exponent: int) -> int:
-    result, base = 1 << 31, 1 << 30  # x^0 and x^1
+def _power_of_x(algorithm: HashAlgorithm, exponent: int) -> int:
+    result = _one(algorithm)
+    base = result >> 1
     while exponent:
         if exponent & 1:
-            result = _multiply(base, result)
-        base = _multiply(base, base)
+            result = _multiply(algorithm, base, result)
+        base = _multiply(algorithm, base, base)
         exponent >>= 1
     return result

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
     from aiostorage.providers.gcs.credentials.values import AccessToken
 
+SETTINGS = frozenset({
+    "autoclass", "billing", "cors", "encryption", "iamConfiguration", "lifecycle", "logging", "policy",
+    "retentionPolicy", "softDeletePolicy", "website",
+})  # fmt: skip
+"""The members of a bucket that can be changed, by Google's names for them; and who may do what with it."""
+
 ENDPOINT = "https://storage.googleapis.com"
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 """What tokens are asked for: the roles of the account decide, and signing through IAM needs this one."""
@@ -157,7 +163,16 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> Site:
             read_conditions=True,
             server_side_copy=True,
             versioning=True,
-            presign=True,
+            presign=not settings.anonymous,
+            conditional_copy=True,
+            delete_if_match=True,
+            update_in_place=True,
+            presign_post=not settings.anonymous,
+            presign_part=not settings.anonymous,
+            acl=True,
+            retention=True,
+            encryption=frozenset({"managed", "kms", "customer"}),
+            settings=SETTINGS,
             cdn=settings.cdn_url is not None,
         ),
     )

@@ -114,7 +114,8 @@ OBJECT_WRITE_INTERVAL_S = 1.0
 
 def read_error(request: Request, response: Response) -> StorageError | None:
     """The error in an answer; None where it is a success."""
-    if response.status < 300 or (response.status == 308 and request.operation == "resume_upload"):
+    expected = {"resume_upload": 308, "cancel_upload": 499}.get(request.operation)
+    if response.status < 300 or response.status == expected:
         return None
     code, message = _code_and_message(response.body)
     kind, is_retryable = meaning(code, message, response.status, request.operation)

@@ -15,13 +15,20 @@ from aiostorage._http.canonical import quote_text, with_query
 from aiostorage._http.headers import range_header
 from aiostorage._http.messages import Request
 from aiostorage.errors import InvalidArgumentError
-from aiostorage.providers.gcs.resources import CONTAINER_FIELDS, OBJECT_FIELDS, object_resource
-from aiostorage.providers.gcs.values import generation_of, to_base64
+from aiostorage.providers.gcs.resources import (
+    CONTAINER_FIELDS,
+    OBJECT_FIELDS,
+    acl_word,
+    container_resource,
+    kms_key_of,
+    object_resource,
+)
+from aiostorage.providers.gcs.values import generation_of, key_headers, to_base64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from aiostorage.models import Buffer, ListQuery, ObjectRef, ReadOptions, WriteOptions
+    from aiostorage.models import Buffer, ContainerOptions, ListQuery, ObjectRef, ReadOptions, WriteOptions
     from aiostorage.providers.gcs.config import Site
 
 JSON_TYPE: Final = "application/json; charset=UTF-8"
@@ -68,14 +75,20 @@ def list_containers(site: Site, project: str, *, prefix: str, token: str | None)
     return Request(operation="list_containers", method="GET", url=url, headers=headers_of(site))
 
 
-def create_container(site: Site, project: str, container: str) -> Request:
+def create_container(site: Site, project: str, container: str, options: ContainerOptions) -> Request:
     """Buckets: insert. Source: https://cloud.google.com/storage/docs/json_api/v1/buckets/insert."""
     return Request(
         operation="create_container",
         method="POST",
-        url=with_query(f"{site.base_url}/storage/v1/b", ("project", project), ("fields", CONTAINER_FIELDS)),
+        url=with_query(
+            f"{site.base_url}/storage/v1/b",
+            ("project", project),
+            ("predefinedAcl", acl_word(options.acl)),
+            ("enableObjectRetention", "true" if options.object_lock else None),
+            ("fields", CONTAINER_FIELDS),
+        ),
         headers=headers_of(site, {"content-type": JSON_TYPE}),
-        body=json_body({"name": container}),
+        body=json_body(container_resource(container, options)),
         container=container,
         is_repeatable=False,
     )
@@ -137,13 +150,15 @@ def put_object(
         f"{site.base_url}/upload{container_path(container)}/o",
         ("uploadType", "multipart"),
         *conditions,
+        *write_parameters(options),
         ("fields", OBJECT_FIELDS),
     )
+    headers = {"content-type": f"multipart/related; boundary={boundary}", **key_headers(options.customer_key)}
     return Request(
         operation="put_object",
         method="POST",
         url=url,
-        headers=headers_of(site, {"content-type": f"multipart/related; boundary={boundary}"}),
+        headers=headers_of(site, headers),
         body=b"".join((head, body, f"\r\n--{boundary}--\r\n".encode())),
         container=container,
         key=key,
@@ -175,7 +190,7 @@ def get_object(site: Site, container: str, key: str, options: ReadOptions) -> Re
     https://cloud.google.com/storage/docs/json_api/v1/objects/get,
     https://cloud.google.com/storage/docs/transcoding
     """
-    headers = headers_of(site, {"accept-encoding": "gzip"})
+    headers = headers_of(site, {"accept-encoding": "gzip", **key_headers(options.customer_key)})
     if options.byte_range is not None and options.byte_range != (0, None):
         headers["range"] = range_header(*options.byte_range)
     version = ("generation", _version(options.version_id))
@@ -202,19 +217,35 @@ def head_object(site: Site, container: str, key: str, options: ReadOptions) -> R
         ("fields", OBJECT_FIELDS),
     )
     return Request(
-        operation="head_object", method="GET", url=url, headers=headers_of(site), container=container, key=key
+        operation="head_object",
+        method="GET",
+        url=url,
+        headers=headers_of(site, key_headers(options.customer_key)),
+        container=container,
+        key=key,
     )
 
 
-def delete_object(site: Site, ref: ObjectRef) -> Request:
-    """Objects: delete. Source: https://cloud.google.com/storage/docs/json_api/v1/objects/delete."""
+def delete_object(site: Site, ref: ObjectRef, *, bypass_retention: bool = False) -> Request:
+    """Objects: delete; or DELETE Object of the XML API, which alone can bypass a retention that is not locked.
+
+    Source: https://cloud.google.com/storage/docs/json_api/v1/objects/delete,
+    https://cloud.google.com/storage/docs/xml-api/reference-headers#xgoogbypassgovernanceretention
+    """
+    url, headers = f"{site.base_url}{_delete_target(ref)}", headers_of(site)
+    if bypass_retention:
+        url = with_query(object_url(site, ref.container, ref.key), ("generation", _version(ref.version_id)))
+        headers["x-goog-bypass-governance-retention"] = "true"
+        if ref.if_match is not None:
+            headers["x-goog-if-generation-match"] = generation_of(ref.if_match)
     return Request(
         operation="delete_object",
         method="DELETE",
-        url=f"{site.base_url}{_delete_target(ref)}",
-        headers=headers_of(site),
+        url=url,
+        headers=headers,
         container=ref.container,
         key=ref.key,
+        is_repeatable=ref.if_match is None,
     )
 
 
@@ -234,11 +265,14 @@ def delete_objects(site: Site, container: str, refs: Sequence[ObjectRef], *, bou
         headers=headers_of(site, {"content-type": f"multipart/mixed; boundary={boundary}"}),
         body=multipart.build(parts, boundary),
         container=container,
+        is_repeatable=all(ref.if_match is None for ref in refs),
     )
 
 
 def _delete_target(ref: ObjectRef) -> str:
-    return with_query(object_path(ref.container, ref.key), ("generation", _version(ref.version_id)))
+    return with_query(
+        object_path(ref.container, ref.key), ("generation", _version(ref.version_id)), *_target_condition(ref)
+    )
 
 
 def copy_object(
@@ -249,11 +283,15 @@ def copy_object(
     Source: https://cloud.google.com/storage/docs/json_api/v1/objects/rewrite
     """
     conditions = [] if options is None else write_conditions(options)
+    parameters = conditions
+    if options is not None:
+        parameters = conditions + write_parameters(options, kms="destinationKmsKeyName", acl="destinationPredefinedAcl")
     url = with_query(
         f"{site.base_url}{object_path(source.container, source.key)}/rewriteTo/b/{quote_text(container)}"
         f"/o/{quote_text(key)}",
         ("sourceGeneration", _version(source.version_id)),
-        *conditions,
+        ("ifSourceGenerationMatch", None if source.if_match is None else generation_of(source.if_match)),
+        *parameters,
         ("rewriteToken", token),
         ("fields", f"done,rewriteToken,totalBytesRewritten,objectSize,resource({OBJECT_FIELDS})"),
     )
@@ -261,7 +299,14 @@ def copy_object(
         operation="copy_object",
         method="POST",
         url=url,
-        headers=headers_of(site, {"content-type": JSON_TYPE}),
+        headers=headers_of(
+            site,
+            {
+                "content-type": JSON_TYPE,
+                **key_headers(source.customer_key, prefix="x-goog-copy-source-"),
+                **key_headers(None if options is None else options.customer_key),
+            },
+        ),
         body=b"" if options is None else json_body(object_resource(options)),
         container=container,
         key=key,
@@ -290,7 +335,7 @@ def compose_object(
         operation="compose_object",
         method="POST",
         url=url,
-        headers=headers_of(site, {"content-type": JSON_TYPE}),
+        headers=headers_of(site, {"content-type": JSON_TYPE, **key_headers(options.customer_key)}),
         body=json_body({"sourceObjects": entries, "destination": object_resource(options)}),
         container=container,
         key=key,
@@ -347,6 +392,18 @@ def write_conditions(options: WriteOptions) -> list[tuple[str, str | None]]:
     if options.if_match == "*":
         return [("ifGenerationNotMatch", "0")]
     return [("ifGenerationMatch", generation_of(options.if_match))]
+
+
+def write_parameters(
+    options: WriteOptions, *, kms: str = "kmsKeyName", acl: str = "predefinedAcl"
+) -> list[tuple[str, str | None]]:
+    """What of a write is said in the query: the key of the key management service, and the access list."""
+    return [(kms, kms_key_of(options)), (acl, acl_word(options.acl))]
+
+
+def _target_condition(ref: ObjectRef) -> list[tuple[str, str | None]]:
+    """The condition that an object is still what it was: some change it, some remove it."""
+    return [("ifGenerationMatch", None if ref.if_match is None else generation_of(ref.if_match))]
 
 
 def _read_conditions(options: ReadOptions) -> list[tuple[str, str | None]]:

@@ -74,7 +74,6 @@ def get_object(request: Request, status: int, headers: Mapping[str, str], byte_r
             ("etag", "etag"),
             ("x-goog-custom-time", "custom_time"),
             ("x-goog-component-count", "component_count"),
-            ("x-goog-encryption-kms-key-name", "kms_key_name"),
         )
         if name in headers
     }
@@ -92,6 +91,8 @@ def get_object(request: Request, status: int, headers: Mapping[str, str], byte_r
         metadata=from_headers(METADATA_PREFIX, headers) or EMPTY,
         storage_class=headers.get("x-goog-storage-class"),
         version_id=generation,
+        encryption="customer" if "x-goog-encryption-key-sha256" in headers else None,
+        kms_key_id=resources.kms_key_name(headers.get("x-goog-encryption-kms-key-name")),
         extra=extra,
     )
     return Head(info, start, stop)

@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.canonical import canonical_query, canonical_request, split_url, timestamp_of
 from aiostorage._http.messages import Request, Wire
+from aiostorage.errors import InvalidArgumentError
+from aiostorage.providers.gcs.values import generation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from aiostorage._http.oauth import AccessToken
+    from aiostorage.models import PostPolicy, PresignOptions
 
 ALGORITHM: Final = "GOOG4-RSA-SHA256"
 MAX_PRESIGN_S: Final = 7 * 24 * 3600
@@ -98,24 +101,38 @@ def presigned(
     return Unsigned(to_sign=to_sign.encode(), url=f"{url}?{encoded}")
 
 
+def presigned_query(method: str, options: PresignOptions) -> dict[str, str]:
+    """The parameters of a URL that are not about its signature.
+
+    Raises:
+        InvalidArgumentError: They do not fit the method.
+    """
+    query: dict[str, str] = {}
+    if options.upload is not None:
+        if method != "PUT" or options.part_number is None:
+            raise InvalidArgumentError("a part is stored by PUT, and has a number", provider="gcs")
+        query = {"partNumber": str(options.part_number), "uploadId": options.upload.upload_id}
+    if options.version_id is not None:
+        if method == "PUT":
+            raise InvalidArgumentError("a version cannot be written", provider="gcs")
+        query["generation"] = generation_of(options.version_id, what="the version")
+    for name, value in options.response_headers.items():
+        if name.lower() not in {"content-type", "content-disposition"}:
+            raise InvalidArgumentError("of an answer, only its type and disposition can be set", provider="gcs")
+        query[f"response-{name.lower()}"] = value
+    return query
+
+
 def post_policy(
-    url: str,
-    container: str,
-    key: str,
-    fields: Mapping[str, str],
-    conditions: Sequence[object],
-    account: str,
-    now: datetime,
-    expires_in_s: int,
+    url: str, container: str, key: str, policy: PostPolicy, account: str, now: datetime, expires_in_s: int
 ) -> Unsigned:
     """A form that lets a browser upload an object.
 
     Args:
         url: Where the form goes.
         container: Name of the container.
-        key: Name of the object; one that ends in ``${filename}`` takes the name of the file that is sent.
-        fields: Further fields, such as ``content-type``, which must be sent so.
-        conditions: Further conditions, such as ``["content-length-range", 0, 1000]``.
+        key: Name of the object.
+        policy: What the form may store.
         account: E-mail address of the service account that signs.
         now: From when on it works.
         expires_in_s: How long it works.
@@ -123,22 +140,21 @@ def post_policy(
     Source: https://cloud.google.com/storage/docs/authentication/signatures#policy-document
     """
     timestamp = timestamp_of(now)
-    signed = {
-        **fields,
+    fields = {
+        **policy.fields,
         "key": key,
         "x-goog-algorithm": ALGORITHM,
         "x-goog-credential": f"{account}/{_scope(timestamp)}",
         "x-goog-date": timestamp,
     }
-    is_open = key.endswith("${filename}")
-    rules: list[object] = [*conditions, {"bucket": container}]
-    rules += [{name: value} for name, value in signed.items() if not (is_open and name == "key")]
-    if is_open:
-        rules.append(["starts-with", "$key", key.removesuffix("${filename}")])
+    conditions: list[object] = [{"bucket": container}, *({name: value} for name, value in fields.items())]
+    conditions += [["starts-with", f"${name}", start] for name, start in policy.prefixes.items()]
+    if policy.size_range is not None:
+        conditions.append(["content-length-range", *policy.size_range])
     expires = (now + timedelta(seconds=expires_in_s)).astimezone(UTC)
-    document = {"conditions": rules, "expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}
-    policy = b64encode(dumps(document, separators=(",", ":")).encode())
-    return Unsigned(to_sign=policy, url=url, fields={**signed, "policy": policy.decode()})
+    document = {"conditions": conditions, "expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    encoded = b64encode(dumps(document, separators=(",", ":")).encode())
+    return Unsigned(to_sign=encoded, url=url, fields={**fields, "policy": encoded.decode()})
 
 
 def _scope(timestamp: str) -> str:

@@ -17,11 +17,14 @@ from aiostorage._http.messages import Request
 from aiostorage._http.metadata import to_headers
 from aiostorage._http.tokens import make_token, read_token
 from aiostorage._http.xml import Document, MalformedXMLError
-from aiostorage.models import ObjectInfo, Page, Part, Upload
+from aiostorage.checksums import crc_combine
+from aiostorage.errors import ChecksumMismatchError, UnsupportedError
+from aiostorage.models import ObjectHash, ObjectInfo, Page, Part, Upload
 from aiostorage.providers.gcs import errors
 from aiostorage.providers.gcs.requests import headers_of, object_url
+from aiostorage.providers.gcs.resources import kms_key_of, retention_resource
 from aiostorage.providers.gcs.responses import well_formed
-from aiostorage.providers.gcs.values import METADATA_PREFIX, hash_from_base64, header_hashes, to_base64
+from aiostorage.providers.gcs.values import METADATA_PREFIX, hash_from_base64, header_hashes, key_headers, to_base64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,8 +43,18 @@ def create_upload(site: Site, container: str, key: str, options: WriteOptions) -
         "content-encoding": options.content_encoding,
         "content-language": options.content_language,
         "x-goog-storage-class": options.storage_class,
+        "x-goog-acl": options.acl,
+        "x-goog-encryption-kms-key-name": kms_key_of(options),
+        "x-goog-custom-time": options.extra.get("customTime"),
     }
+    if options.legal_hold or (unknown := sorted(options.extra.keys() - {"customTime"})):
+        what = "a hold" if options.legal_hold else ", ".join(unknown)
+        raise UnsupportedError(f"an upload by parts cannot begin with {what}; set it afterwards", provider="gcs")
+    if options.retention is not None:
+        named["x-goog-object-lock-mode"] = options.retention.mode.upper()
+        named["x-goog-object-lock-retain-until-date"] = retention_resource(options.retention)["retainUntilTime"]
     headers = {name: header_text(name, value) for name, value in named.items() if value is not None}
+    headers |= key_headers(options.customer_key)
     return Request(
         operation="create_upload",
         method="POST",
@@ -52,12 +65,17 @@ def create_upload(site: Site, container: str, key: str, options: WriteOptions) -
     )
 
 
-def created_upload(request: Request, response: Response) -> Upload:
+def created_upload(request: Request, response: Response, options: WriteOptions) -> Upload:
     """The upload that has begun."""
     upload_id = _document(request, response, "InitiateMultipartUploadResult").fields.get("UploadId")
     if not upload_id:
         raise errors.unexpected(request, response, "an upload without an id")
-    return Upload(container=request.container or "", key=request.key or "", upload_id=upload_id)
+    return Upload(
+        container=request.container or "",
+        key=request.key or "",
+        upload_id=upload_id,
+        customer_key=options.customer_key,
+    )
 
 
 def upload_part(
@@ -71,7 +89,7 @@ def upload_part(
         operation="upload_part",
         method="PUT",
         url=_upload_url(site, upload, ("partNumber", str(number))),
-        headers=headers_of(site, {"content-md5": to_base64(md5)}),
+        headers=headers_of(site, {"content-md5": to_base64(md5), **key_headers(upload.customer_key)}),
         body=body,
         container=upload.container,
         key=upload.key,
@@ -95,7 +113,7 @@ def complete_upload(site: Site, upload: Upload, parts: Sequence[Part]) -> Reques
         operation="complete_upload",
         method="POST",
         url=_upload_url(site, upload),
-        headers=headers_of(site, {"content-type": "application/xml"}),
+        headers=headers_of(site, {"content-type": "application/xml", **key_headers(upload.customer_key)}),
         body=xml.document("CompleteMultipartUpload", entries),
         container=upload.container,
         key=upload.key,
@@ -105,12 +123,16 @@ def complete_upload(site: Site, upload: Upload, parts: Sequence[Part]) -> Reques
 def completed_upload(request: Request, response: Response, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
     """The object that the parts have become; its etag only where the service tells its generation."""
     _document(request, response, "CompleteMultipartUploadResult")
+    found = hash_from_base64("crc32c", header_hashes(response.headers).get("crc32c"))
+    joined = joined_crc32c(parts)
+    if found is not None and joined is not None and found != joined:
+        raise ChecksumMismatchError("the object that was made of the parts is not what they are", provider="gcs")
     generation = response.headers.get("x-goog-generation")
     return ObjectInfo(
         key=request.key or "",
         size=sum(part.size for part in parts),
         etag=generation,
-        object_hash=hash_from_base64("crc32c", header_hashes(response.headers).get("crc32c")),
+        object_hash=found or joined,
         content_type=options.content_type,
         cache_control=options.cache_control,
         content_disposition=options.content_disposition,
@@ -120,6 +142,16 @@ def completed_upload(request: Request, response: Response, parts: Sequence[Part]
         storage_class=options.storage_class,
         version_id=generation,
     )
+
+
+def joined_crc32c(parts: Sequence[Part]) -> ObjectHash | None:
+    """The CRC-32C of an object of these parts, as far as the service has told those of all of them."""
+    joined = 0
+    for part in parts:
+        if part.checksum is None or part.checksum.algorithm != "crc32c":
+            return None
+        joined = crc_combine("crc32c", joined, int(part.checksum.value, 16), part.size)
+    return ObjectHash(algorithm="crc32c", value=f"{joined:08x}") if parts else None
 
 
 def abort_upload(site: Site, upload: Upload) -> Request:

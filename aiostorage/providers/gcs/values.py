@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -11,6 +12,8 @@ from aiostorage.models import ObjectHash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from aiostorage.models import CustomerKey
 
 METADATA_PREFIX: Final = "x-goog-meta-"
 MAX_GENERATION_DIGITS: Final = 19
@@ -73,3 +76,17 @@ def to_json_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 def from_json_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """Metadata as it was given. Uploads by parts have it in headers, and so encoded."""
     return {name: texts.decode(value) for name, value in metadata.items()}
+
+
+def key_headers(key: CustomerKey | None, *, prefix: str = "x-goog-") -> dict[str, str]:
+    """The headers by which the service gets a key of ours, for this request only.
+
+    Source: https://cloud.google.com/storage/docs/encryption/customer-supplied-keys
+    """
+    if key is None:
+        return {}
+    return {
+        f"{prefix}encryption-algorithm": "AES256",
+        f"{prefix}encryption-key": to_base64(key.key),
+        f"{prefix}encryption-key-sha256": to_base64(hashlib.sha256(key.key).digest()),
+    }

@@ -1,0 +1,30 @@
+"""The contract, on Google Cloud Storage as it is written in its documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from aiostorage import GCSDriver
+from aiostorage.testing import DriverContract
+from tests.contract.gcs_witness import GCSWitness, google_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.servers.gcs import GCSServerProcess
+
+
+class TestGCS(DriverContract):
+    server = "gcs"
+    refused_keys: ClassVar = {r"[\r\n]": "the service refuses line breaks"}
+
+    @pytest.fixture
+    async def driver(self, gcs_server: GCSServerProcess) -> AsyncIterator[GCSDriver]:
+        async with GCSDriver(endpoint=gcs_server.endpoint, project=gcs_server.project, anonymous=True) as driver:
+            yield driver
+
+    @pytest.fixture
+    def witness(self, gcs_server: GCSServerProcess) -> GCSWitness:
+        return GCSWitness(google_client(gcs_server.endpoint, gcs_server.project), gcs_server.endpoint)
