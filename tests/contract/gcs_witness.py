@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 def google_client(endpoint: str, project: str) -> Any:
     """Google's client of a server that asks for no credentials."""
-    return Client(project=project, credentials=AnonymousCredentials(), client_options={"api_endpoint": endpoint})
+    anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]
+    return Client(project=project, credentials=anonymous, client_options={"api_endpoint": endpoint})
 
 
 class GCSWitness:
-    """What a server holds, as Google's client sees it. Uploads by parts that one cannot list, so that is done by hand."""
+    """What a server holds, as Google's client sees it. Uploads by parts, which it cannot list, come by hand."""
 
     def __init__(self, client: Any, endpoint: str) -> None:
         self._client = client

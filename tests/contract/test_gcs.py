@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from aiostorage import GCSDriver
-from aiostorage.testing import DriverContract
+from aiostorage.testing import Deviation, DriverContract
 from tests.contract.gcs_witness import GCSWitness, google_client
 
 if TYPE_CHECKING:
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 class TestGCS(DriverContract):
     server = "gcs"
-    refused_keys: ClassVar = {r"[\r\n]": "the service refuses line breaks"}
+    refused_keys: ClassVar = {
+        r"[\r\n]": "the service refuses line breaks",
+        r"\A\.{1,2}\Z": "the service refuses these two names",
+    }
+    deviations: ClassVar = {
+        Deviation.NO_DELETE_MARKERS: "an object that is deleted becomes an old version",
+        Deviation.UNCONDITIONAL_PARTS: "the XML API's uploads by parts have no preconditions",
+    }
 
     @pytest.fixture
     async def driver(self, gcs_server: GCSServerProcess) -> AsyncIterator[GCSDriver]:

@@ -91,11 +91,9 @@ class GCSBackend:
         self._environ: Mapping[str, str] = os.environ
         self._site = config.make_site(self._settings, self._environ)
         self._project = config.project_of(self._settings, self._environ)
-        settings = self._settings
-        is_named = settings.credentials is not None or settings.credentials_file is not None
         self._identities: credentials.Identities | None = None
-        if not settings.anonymous and (is_named or not self._site.is_emulator):
-            self._identities = credentials.Identities(settings, self._environ, http_options)
+        if not self._site.is_anonymous:
+            self._identities = credentials.Identities(self._settings, self._environ, http_options)
         self._http = HTTPClient[credentials.AccessToken](
             provider=self.name,
             sign=signing.sign,
@@ -417,8 +415,8 @@ class GCSBackend:
         if self._project is None and self._identities is not None:
             self._project = await self._identities.project()
         if self._project is None:
-            if self._site.is_emulator:
-                return "test"
+            if self._site.is_anonymous:
+                return "test"  # an emulator does not care, and Google says no in any case
             raise InvalidArgumentError("name the project: project=, or GOOGLE_CLOUD_PROJECT", provider=self.name)
         return self._project
 

@@ -130,18 +130,18 @@ class Site:
     Attributes:
         base_url: Scheme, host and path, without a slash at the end.
         user_project: The project that pays, if it is named.
-        is_emulator: Whether it is what STORAGE_EMULATOR_HOST names: then there are no credentials to look for.
+        is_anonymous: Whether nobody asks: because that is wanted, or at an emulator if nobody is named.
         capabilities: What may be asked of it.
     """
 
     base_url: str
     user_project: str | None = None
-    is_emulator: bool = False
+    is_anonymous: bool = False
     capabilities: Capabilities
 
 
 def make_site(settings: Settings, environ: Mapping[str, str]) -> Site:
-    """The site that options and environment name, in this order.
+    """The site that options and environment name, in this order. What an emulator is asked is not signed.
 
     Raises:
         InvalidArgumentError: The endpoint cannot be.
@@ -152,10 +152,12 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> Site:
     if emulator and "://" not in emulator:
         emulator = f"http://{emulator}"
     scheme, host, path = parse_endpoint(settings.endpoint or emulator or ENDPOINT)
+    is_named = settings.credentials is not None or settings.credentials_file is not None
+    is_anonymous = settings.anonymous or (bool(emulator) and not is_named)
     return Site(
         base_url=f"{scheme}://{host}{path}",
         user_project=settings.user_project,
-        is_emulator=bool(emulator),
+        is_anonymous=is_anonymous,
         capabilities=Capabilities(
             limits=LIMITS,
             create_if_absent=True,
@@ -163,12 +165,12 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> Site:
             read_conditions=True,
             server_side_copy=True,
             versioning=True,
-            presign=not settings.anonymous,
+            presign=not is_anonymous,
             conditional_copy=True,
             delete_if_match=True,
             update_in_place=True,
-            presign_post=not settings.anonymous,
-            presign_part=not settings.anonymous,
+            presign_post=not is_anonymous,
+            presign_part=not is_anonymous,
             acl=True,
             retention=True,
             encryption=frozenset({"managed", "kms", "customer"}),

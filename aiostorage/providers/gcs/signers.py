@@ -6,7 +6,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Protocol
 
 from aiostorage._http import json
-from aiostorage.errors import AuthenticationError, UnexpectedResponseError
+from aiostorage.errors import AuthenticationError, UnexpectedResponseError, UnsupportedError
 from aiostorage.providers.gcs.credentials.impersonation import account_url, ask_iam
 
 if TYPE_CHECKING:
@@ -64,10 +64,11 @@ async def find_signer(identities: Identities | None, account: str | None) -> Sig
         account: In whose name to sign; None for whoever asks.
 
     Raises:
-        AuthenticationError: There is nobody to sign, or no account to sign for.
+        UnsupportedError: Nobody asks.
+        AuthenticationError: There is no account to sign for.
     """
     if identities is None:
-        raise AuthenticationError("anonymous access has nothing to sign with", provider="gcs")
+        raise UnsupportedError("anonymous access has nothing to sign with", provider="gcs", operation="presign")
     identity = await identities.find()
     if identity.key is not None and account in {None, identity.key.email}:
         return identity.key

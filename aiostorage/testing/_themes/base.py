@@ -40,6 +40,7 @@ class Deviation(StrEnum):
     MARKERS_LAST = "a page of a listing of versions has the delete markers after the objects"
     UNTOLD_VERSIONS = "not every write tells which version it has made"
     UNCHECKED_LINKS = "a signed request may be changed by whoever holds it"
+    NO_DELETE_MARKERS = "a deletion leaves nothing but the old versions, so none is undone by deleting it"
 
 
 class ContractBase:

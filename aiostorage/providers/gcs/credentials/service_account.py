@@ -9,6 +9,7 @@ import asyncio
 import json
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from aiostorage._http import oauth
@@ -18,6 +19,8 @@ from aiostorage.providers.gcs.credentials.values import TOKEN_URL
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     from aiostorage._http.oauth import AccessToken
 
@@ -73,19 +76,28 @@ def sign_rsa(private_key: str, content: bytes) -> bytes:
         UnsupportedError: The extra ``gcp`` is not installed.
     """
     try:
-        from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - an extra
-        from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - an extra
+        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415
     except ImportError:
         raise UnsupportedError(
             "signing with a service account's key needs cryptography: install aiostorage[gcp]", provider="gcs"
         ) from None
+    key = _load(private_key)
+    return key.sign(content, padding.PKCS1v15(), hashes.SHA256())
+
+
+@lru_cache(maxsize=8)  # reading a key takes longer than signing with it
+def _load(private_key: str) -> RSAPrivateKey:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - an extra
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
+
     try:
         key = serialization.load_pem_private_key(private_key.encode(), password=None)
     except (ValueError, TypeError):  # not chained, and without its words: they are about a secret
         key = None
-    if not isinstance(key, rsa.RSAPrivateKey):
+    if not isinstance(key, RSAPrivateKey):
         raise AuthenticationError("the private key of the service account is no RSA key in PEM", provider="gcs")
-    return key.sign(content, padding.PKCS1v15(), hashes.SHA256())
+    return key
 
 
 def _segment(raw: bytes) -> str:
