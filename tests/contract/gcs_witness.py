@@ -8,7 +8,6 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from google.api_core.exceptions import NotFound
-from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
 from aiostorage.models import EMPTY
@@ -18,10 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def google_client(endpoint: str, project: str) -> Any:
-    """Google's client of a server that asks for no credentials."""
-    anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]
-    return Client(project=project, credentials=anonymous, client_options={"api_endpoint": endpoint})
+def google_client(endpoint: str, key_file: str) -> Any:
+    """Google's client of a server, with the key of an account."""
+    return Client.from_service_account_json(key_file, client_options={"api_endpoint": endpoint})
 
 
 class GCSWitness:

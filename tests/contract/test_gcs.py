@@ -29,9 +29,9 @@ class TestGCS(DriverContract):
 
     @pytest.fixture
     async def driver(self, gcs_server: GCSServerProcess) -> AsyncIterator[GCSDriver]:
-        async with GCSDriver(endpoint=gcs_server.endpoint, project=gcs_server.project, anonymous=True) as driver:
+        async with GCSDriver(endpoint=gcs_server.endpoint, credentials_file=gcs_server.key_file) as driver:
             yield driver
 
     @pytest.fixture
     def witness(self, gcs_server: GCSServerProcess) -> GCSWitness:
-        return GCSWitness(google_client(gcs_server.endpoint, gcs_server.project), gcs_server.endpoint)
+        return GCSWitness(google_client(gcs_server.endpoint, str(gcs_server.key_file)), gcs_server.endpoint)

@@ -233,20 +233,21 @@ class GCSBackend:
         return responses.object_info(request, await self._http.send(request))
 
     async def list_objects(self, container: str, query: ListQuery, *, token: str | None) -> Page[ObjectInfo | Prefix]:
-        """One page of objects."""
+        """One page of objects. All versions of a name are on one page, however many that makes."""
         self.check_name(container)
-        page = try_token(token or "", "page")
-        start = try_token(token or "", "from")
+        page, start = try_token(token or "", "page"), try_token(token or "", "from")
         if token is not None and page is None and start is None:
             raise InvalidArgumentError("the token does not belong to such a listing", provider=self.name)
-        request = requests.list_objects(
-            self._site,
-            container,
-            query,
-            start=query.start_after if start is None else start[0],
-            token=None if page is None else page[0],
-        )
-        return responses.list_objects(request, await self._http.send(request), query)
+        first = query.start_after if start is None else start[0]
+        found = await self._list(container, query, first, None if page is None else page[0])
+        while query.versions and found.is_one_name():
+            more = await self._list(container, query, first, found.token)
+            found = responses.Listed(found.objects + more.objects, found.prefixes + more.prefixes, more.token)
+        return found.page(query)
+
+    async def _list(self, container: str, query: ListQuery, start: str, token: str | None) -> responses.Listed:
+        request = requests.list_objects(self._site, container, query, start=start, token=token)
+        return responses.list_objects(request, await self._http.send(request))
 
     # Uploads by parts
 

@@ -117,31 +117,50 @@ def copy_object(request: Request, response: Response) -> Rewriting:
         return Rewriting(token, None)
 
 
-def list_objects(request: Request, response: Response, query: ListQuery) -> Page[ObjectInfo | Prefix]:
-    """A page of objects and prefixes, in the order of their UTF-8 bytes; versions from the newest on.
+class Listed(NamedTuple):
+    """What an answer lists, as it comes; the token is the service's own."""
 
-    The service lists the versions of a name from the oldest on, and may cut a page between them. So a
-    name whose versions may go on is left to the next page, unless it is the only one on this.
-    """
+    objects: list[ObjectInfo]
+    prefixes: list[str]
+    token: str | None
+
+    def is_one_name(self) -> bool:
+        """Whether all of it are versions of one object, and there may be more of them."""
+        objects = self.objects
+        return bool(self.token and objects) and objects[0].key == objects[-1].key and not self._is_past(objects[-1].key)
+
+    def page(self, query: ListQuery) -> Page[ObjectInfo | Prefix]:
+        """A page of it, in the order of UTF-8 bytes; versions from the newest on.
+
+        The service lists the versions of a name from the oldest on, and may cut a listing between them.
+        So a name whose versions may go on is left to the next page.
+        """
+        objects, next_token = self.objects, make_token("page", self.token) if self.token else None
+        if query.versions:
+            if self.token and objects and not self._is_past(objects[-1].key):
+                last = objects[-1].key
+                objects = [item for item in objects if item.key != last]
+                next_token = make_token("from", last)
+            objects = sorted(objects, key=lambda item: (item.key, -int(item.version_id or 0)))
+        items: list[ObjectInfo | Prefix] = [
+            item for item in objects if not query.start_after or item.key != query.start_after
+        ]
+        if self.prefixes:
+            items += [Prefix(name=name) for name in self.prefixes]
+            items.sort(key=_name)
+        return Page(items=items, next_token=next_token)
+
+    def _is_past(self, key: str) -> bool:
+        """Whether a prefix after the key was listed already, and so all versions of the key."""
+        return any(prefix > key for prefix in self.prefixes)
+
+
+def list_objects(request: Request, response: Response) -> Listed:
+    """What an answer lists."""
     with well_formed(request, response):
         found = json.parse(response.body)
         objects = [resources.object_info(item) for item in json.objects(found, "items")]
-    token = json.text(found, "nextPageToken")
-    next_token = make_token("page", token) if token else None
-    if query.versions:
-        if token and objects and objects[0].key != objects[-1].key:
-            last = objects[-1].key
-            objects = [item for item in objects if item.key != last]
-            next_token = make_token("from", last)
-        objects.sort(key=lambda item: (item.key, -int(item.version_id or 0)))
-    items: list[ObjectInfo | Prefix] = [
-        item for item in objects if not query.start_after or item.key != query.start_after
-    ]
-    prefixes = json.texts(found, "prefixes")
-    if prefixes:
-        items += [Prefix(name=name) for name in prefixes]
-        items.sort(key=_name)
-    return Page(items=items, next_token=next_token)
+    return Listed(objects, list(json.texts(found, "prefixes")), json.text(found, "nextPageToken") or None)
 
 
 def _name(item: ObjectInfo | Prefix) -> str:

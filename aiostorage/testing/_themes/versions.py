@@ -9,6 +9,8 @@ import pytest
 
 from aiostorage.errors import ObjectNotFoundError, UnsupportedError
 from aiostorage.testing._themes.base import ContractBase, Deviation
+from aiostorage.testing._themes.data import content
+from aiostorage.testing._themes.downloads import RANGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -76,15 +78,6 @@ class Versions(ContractBase):
         with pytest.raises(ObjectNotFoundError):
             await versioned.object("key").read()
         assert [obj.name async for obj in versioned.list_objects()] == []
-<<<<<<< HEAD
-        marker, first = await all_versions(versioned)
-        if self.deviates(Deviation.MARKERS_LAST):
-            marker, first = first, marker
-        assert marker.info is not None
-        assert marker.info.is_delete_marker
-=======
-        *markers, first = await all_versions(versioned)
->>>>>>> 07f1c52 (Credentials of Google, each source against a service that refuses what is not right; V4 signatures against Google's client)
         if self.deviates(Deviation.NO_DELETE_MARKERS):
             (first,) = await all_versions(versioned)
             assert first.info is not None
