@@ -10,14 +10,16 @@ from json import dumps
 from typing import TYPE_CHECKING
 
 from aiostorage._http import json
-from aiostorage._http.asking import Network, asking
+from aiostorage._http.asking import Network
 from aiostorage._http.canonical import quote_text
+from aiostorage._http.client import HTTPClient
 from aiostorage._http.headers import parse_iso_date
 from aiostorage._http.messages import Request
 from aiostorage._http.oauth import AccessToken
 from aiostorage.errors import AuthenticationError, PermissionDeniedError, UnexpectedResponseError
 from aiostorage.providers.gcs import errors
-from aiostorage.providers.gcs.credentials.cache import shared_cache
+from aiostorage.providers.gcs.credentials.cache import renewing, shared_cache
+from aiostorage.providers.gcs.signing import sign
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,18 +61,27 @@ async def ask_iam(base: TokenSource, url: str, resource: dict[str, object], netw
         AuthenticationError: There are no credentials to ask with, or they are not accepted.
         PermissionDeniedError: They may not act as this account.
     """
-    token = await shared_cache().get(base)
-    if token is None:
-        raise AuthenticationError("there are no credentials to act as a service account with", provider="gcs")
+
+    async def find(last: AccessToken | None) -> AccessToken:
+        token = await shared_cache().get(base, other_than=last)
+        if token is None:
+            raise AuthenticationError("there are no credentials to act as a service account with", provider="gcs")
+        return token
+
     request = Request(
         operation="get_credentials",
         method="POST",
         url=url,
-        headers={"content-type": "application/json", "authorization": f"Bearer {token.token}"},
+        headers={"content-type": "application/json"},
         body=dumps(resource).encode(),
     )
-    async with asking("gcs", _read_error, **network.options()) as client:
+    client = HTTPClient[AccessToken](
+        provider="gcs", sign=sign, read_error=_read_error, credentials=renewing(find), **network.options()
+    )
+    try:
         answer = await client.send(request)
+    finally:
+        await client.aclose()
     try:
         return json.parse(answer.body)
     except json.MalformedJSONError:
