@@ -99,6 +99,7 @@ from aiostorage.options import (
     UploadOptions,
     WriteObjectOptions,
 )
+from aiostorage.providers.gcs.distribution import CloudCDN
 from aiostorage.providers.s3.distribution import CloudFront
 
 __version__ = "0.1.0"
@@ -120,6 +121,7 @@ __all__ = [
     "ChecksumMismatchError",
     "ClockSkewError",
     "ClosedError",
+    "CloudCDN",
     "CloudFront",
     "Container",
     "ContainerCDN",

@@ -90,8 +90,6 @@ def _gcs_options(query: Mapping[str, str], options: ConnectOptions) -> GCSConnec
         match name:
             case "project" | "user_project" | "service_account" | "signing_account" | "credentials_file":
                 own[name] = value
-            case "cdn_url" | "cdn_key_name" | "cdn_url_map":
-                own[name] = value
             case _:
                 shared[name] = value
     given: ConnectOptions = {**_parse_query(shared), **options}

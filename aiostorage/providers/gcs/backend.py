@@ -13,6 +13,7 @@ from aiostorage import checksums
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.canonical import quote_key
 from aiostorage._http.client import HTTPClient
+from aiostorage._http.delivery import PublicCDN
 from aiostorage._http.headers import header_text
 from aiostorage._http.tokens import try_token
 from aiostorage._tasks import Group
@@ -39,7 +40,7 @@ from aiostorage.providers.gcs import (
     uploads,
 )
 from aiostorage.providers.gcs.administration import GCSAdministration
-from aiostorage.providers.gcs.cdn import CloudCDN
+from aiostorage.providers.gcs.cdn import CloudCDNDelivery
 from aiostorage.providers.gcs.errors import read_error
 
 if TYPE_CHECKING:
@@ -401,11 +402,17 @@ class GCSBackend:
         return GCSAdministration(self._site, self._http.send)
 
     def cdn(self, container: str) -> CDN:
-        """Cloud CDN, where its URL is given."""
+        """Cloud CDN, or another public URL, where one is given."""
         self.check_name(container)
-        if self._settings.cdn_url is None:
-            raise UnsupportedError("content delivery needs a cdn_url", provider=self.name, operation="cdn")
-        return CloudCDN(self._settings, container, now=self._http.now, purge=self._purge)
+        named = self._settings.cdn or {}
+        distribution = named.get(container, named.get(""))
+        if distribution is None:
+            raise UnsupportedError(
+                "no CDN is configured for the container", provider=self.name, operation="cdn", container=container
+            )
+        if isinstance(distribution, str):
+            return PublicCDN(self.name, container, distribution)
+        return CloudCDNDelivery(container, distribution, now=self._http.now, purge=self._purge)
 
     async def aclose(self) -> None:
         """Close all connections."""

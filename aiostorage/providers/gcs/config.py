@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aiostorage._http.delivery import check_base_url
 from aiostorage._http.endpoints import parse_endpoint
 from aiostorage._http.options import HTTPOptions
 from aiostorage.errors import InvalidArgumentError
@@ -12,9 +14,10 @@ from aiostorage.models import Capabilities, Limits
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from aiostorage.providers.gcs.credentials.values import AccessToken
+    from aiostorage.providers.gcs.distribution import Distribution
 
 SETTINGS = frozenset({
     "autoclass", "billing", "cors", "encryption", "iamConfiguration", "lifecycle", "logging", "policy",
@@ -61,14 +64,8 @@ class GCSOptions(HTTPOptions, total=False):
     """Send no credentials."""
     signing_account: str | None
     """E-mail address of the service account in whose name IAM signs, where there is no key to sign with."""
-    cdn_url: str | None
-    """Where Cloud CDN delivers the containers: ``{container}`` in it stands for the name of one."""
-    cdn_key_name: str | None
-    """Name of a key of Cloud CDN, for signed URLs; goes with ``cdn_key``."""
-    cdn_key: str | None
-    """The key, as base64url; goes with ``cdn_key_name``."""
-    cdn_url_map: str | None
-    """Name of the URL map of the load balancer, for purging; goes with a project."""
+    cdn: Distribution | Mapping[str, Distribution] | None
+    """What delivers the containers: a public URL, or a :class:`~aiostorage.CloudCDN`; or one for each, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +81,7 @@ class Settings:
     scopes: tuple[str, ...] = SCOPES
     anonymous: bool = False
     signing_account: str | None = None
-    cdn_url: str | None = None
-    cdn_key_name: str | None = None
-    cdn_key: str | None = field(default=None, repr=False)
-    cdn_url_map: str | None = None
+    cdn: Mapping[str, Distribution] | None = None
 
 
 def split_options(options: GCSOptions) -> tuple[Settings, HTTPOptions]:
@@ -106,21 +100,22 @@ def split_options(options: GCSOptions) -> tuple[Settings, HTTPOptions]:
         scopes=tuple(options.pop("scopes", SCOPES)),
         anonymous=options.pop("anonymous", False),
         signing_account=options.pop("signing_account", None),
-        cdn_url=options.pop("cdn_url", None),
-        cdn_key_name=options.pop("cdn_key_name", None),
-        cdn_key=options.pop("cdn_key", None),
-        cdn_url_map=options.pop("cdn_url_map", None),
+        cdn=_by_container(options.pop("cdn", None)),
     )
     given = (settings.credentials is not None) + (settings.credentials_file is not None) + settings.anonymous
     if given > 1:
         raise InvalidArgumentError("choose one of credentials, credentials_file, anonymous", provider="gcs")
     if settings.anonymous and settings.service_account is not None:
         raise InvalidArgumentError("nobody in particular cannot impersonate anybody", provider="gcs")
-    if (settings.cdn_key is None) != (settings.cdn_key_name is None):
-        raise InvalidArgumentError("cdn_key and cdn_key_name go together", provider="gcs")
-    if settings.cdn_url is None and (settings.cdn_key is not None or settings.cdn_url_map is not None):
-        raise InvalidArgumentError("content delivery needs a cdn_url", provider="gcs")
     return settings, options
+
+
+def _by_container(option: Distribution | Mapping[str, Distribution] | None) -> Mapping[str, Distribution] | None:
+    """What delivers which container; ``""`` for all others."""
+    if option is None:
+        return None
+    named = option if isinstance(option, Mapping) else {"": option}
+    return {name: check_base_url(each) if isinstance(each, str) else each for name, each in named.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +170,7 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> Site:
             retention=True,
             encryption=frozenset({"managed", "kms", "customer"}),
             settings=SETTINGS,
-            cdn=settings.cdn_url is not None,
+            cdn=settings.cdn is not None,
         ),
     )
 

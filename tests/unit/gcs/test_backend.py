@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from hashlib import md5
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from aiostorage import GCSDriver, RetryPolicy, connect
+from aiostorage import CloudCDN, GCSDriver, RetryPolicy, connect
 from aiostorage._http import multipart
 from aiostorage._http.oauth import AccessToken
 from aiostorage.errors import (
@@ -32,6 +33,7 @@ from aiostorage.errors import (
 from aiostorage.models import (
     WHOLE,
     ByteRange,
+    CDNPolicy,
     ContainerOptions,
     CustomerKey,
     KMSKey,
@@ -488,6 +490,13 @@ async def test_an_emulator_is_told_no_credential(monkeypatch: pytest.MonkeyPatch
     assert "authorization" not in server.seen[0].headers
 
 
+def test_a_cdn_that_contradicts_itself() -> None:
+    for options in ({"key": "x"}, {"key_name": "x"}, {"url_map": "a/b"}, {"endpoint": "x"}):
+        with pytest.raises(InvalidArgumentError):
+            CloudCDN(base_url="https://cdn.example.com", **options)
+    assert "hunter2" not in repr(CloudCDN(base_url="https://cdn.example.com", key_name="a", key="hunter2"))
+
+
 async def test_a_url_names_the_driver() -> None:
     async with connect("gs://?project=p&endpoint=http://localhost:1&anonymous=true&concurrency=3") as driver:
         assert isinstance(driver, GCSDriver)
@@ -502,8 +511,7 @@ async def test_a_url_names_the_driver() -> None:
     [
         {"anonymous": True, "credentials_file": "x"},
         {"anonymous": True, "service_account": "a@b"},
-        {"cdn_key": "x"},
-        {"cdn_url_map": "x"},
+        {"cdn": "nonsense"},
         {"endpoint": "nonsense"},
     ],
 )
@@ -512,20 +520,57 @@ def test_options_that_contradict_each_other(options: GCSOptions) -> None:
         GCSBackend(**options)
 
 
+CDN_KEY = b64encode(bytes(16)).decode()
+
+
+def is_signed_by(text: str, signature: str) -> bool:
+    return signature == urlsafe_b64encode(hmac.new(bytes(16), text.encode(), "sha1").digest()).decode()
+
+
 async def test_content_delivery() -> None:
-    key = to_base64(bytes(16))
-    options: GCSOptions = {"cdn_url": "https://cdn.example.com/{container}/", "cdn_key": key, "cdn_key_name": "k"}
-    async with ScriptedServer() as server:
-        async with opened(server, **options) as backend:
-            cdn = backend.cdn("bucket")
-            assert cdn.url("a b/é") == "https://cdn.example.com/bucket/a%20b/%C3%A9"
-            signed = await cdn.signed_url("a", expires_in_s=60)
-            assert signed.url.startswith("https://cdn.example.com/bucket/a?Expires=")
+    cdn_of: dict[str, str | CloudCDN] = {
+        "public": "https://public.example.com",
+        "": CloudCDN(base_url="https://cdn.example.com/{container}/", key_name="k", key=CDN_KEY),
+    }
+    async with ScriptedServer() as server, opened(server, cdn=cdn_of) as backend:
+        assert backend.capabilities.cdn
+        assert backend.cdn("public").url("a") == "https://public.example.com/a"
+        cdn = backend.cdn("bucket")
+        assert cdn.url("a b/é") == "https://cdn.example.com/bucket/a%20b/%C3%A9"
+        signed = await cdn.signed_url("a", CDNPolicy(expires_in_s=60))
+        unsigned, _, signature = signed.url.rpartition("&Signature=")
+        assert unsigned.startswith("https://cdn.example.com/bucket/a?Expires=")
+        assert is_signed_by(unsigned, signature)
+        many = await cdn.signed_url("x/a", CDNPolicy(prefix="x/"))
+        policy, _, signature = many.url.partition("?")[2].rpartition("&Signature=")
+        assert is_signed_by(policy, signature)
+        prefix = urlsafe_b64decode(parse_qs(policy)["URLPrefix"][0])
+        assert prefix == b"https://cdn.example.com/bucket/x/"
+        cookies = await cdn.signed_cookies(None, CDNPolicy(prefix="x/"))
+        ((name, value),) = cookies.cookies.items()
+        policy, _, signature = value.rpartition(":Signature=")
+        assert (name, cookies.host, cookies.path) == ("Cloud-CDN-Cookie", "cdn.example.com", "/bucket/x/")
+        assert is_signed_by(policy, signature)
+        assert policy.startswith("URLPrefix=")
+        for refused in (
+            cdn.signed_url("a", CDNPolicy(ip_range="192.0.2.0/24")),
+            cdn.purge(["a"], prefixes=[]),
+            backend.cdn("public").signed_url("a", CDNPolicy()),
+        ):
             with pytest.raises(UnsupportedError):
-                await cdn.purge(["a"])
-        async with opened(server) as backend:
-            with pytest.raises(UnsupportedError):
-                backend.cdn("bucket")
+                await refused
+    async with ScriptedServer() as server, opened(server) as backend:
+        with pytest.raises(UnsupportedError):
+            backend.cdn("bucket")
+
+
+async def test_copies_at_the_edge_are_dropped() -> None:
+    async with ScriptedServer(answer=lambda _: answered({})) as server:
+        cdn = CloudCDN(base_url="https://cdn.example.com/b", url_map="map", endpoint=server.url)
+        async with opened(server, cdn=cdn) as backend:
+            await backend.cdn("bucket").purge(["a b"], prefixes=["x/"])
+    assert [json.loads(seen.body) for seen in server.seen] == [{"path": "/b/a%20b"}, {"path": "/b/x/*"}]
+    assert {seen.target for seen in server.seen} == {"/compute/v1/projects/p/global/urlMaps/map/invalidateCache"}
 
 
 async def test_names() -> None:
