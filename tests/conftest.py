@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import guards
 from tests.servers.ceph import CephServer
+from tests.servers.gcp_emulator import GCPEmulator
 from tests.servers.gcs import GCSServerProcess
 from tests.servers.moto import MotoServer
 from tests.servers.rclone import RcloneServer
@@ -115,6 +116,13 @@ def moto_server(_clean_environment: None) -> Iterator[MotoServer]:
 def gcs_server(_clean_environment: None) -> Iterator[GCSServerProcess]:
     """The server of this package that speaks as Google Cloud Storage does."""
     with GCSServerProcess() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcp_emulator(_clean_environment: None) -> Iterator[GCPEmulator]:
+    """Somebody else's idea of Google Cloud Storage."""
+    with GCPEmulator() as server:
         yield server
 
 
