@@ -72,7 +72,7 @@ def token_in(document: bytes, now: datetime, *, where: str) -> AccessToken:
     try:
         answer = json.parse(document)
     except json.MalformedJSONError:
-        answer = {}
+        answer = EMPTY
     token = json.text(answer, "access_token")
     lives_s = json.integer(answer, "expires_in")
     if not token or not _TOKEN.fullmatch(token):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from aiostorage._http.canonical import canonical_query, canonical_request, split_url, timestamp_of
 from aiostorage._http.messages import Request, Wire
 from aiostorage.errors import InvalidArgumentError
+from aiostorage.models import EMPTY
 from aiostorage.providers.gcs.values import generation_of
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Unsigned:
 
     to_sign: bytes
     url: str = field(repr=False)
-    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    fields: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
 
     def signed_url(self, signature: bytes) -> str:
         """The URL with its signature."""

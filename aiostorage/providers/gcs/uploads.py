@@ -47,9 +47,11 @@ def create_upload(site: Site, container: str, key: str, options: WriteOptions) -
         "x-goog-encryption-kms-key-name": kms_key_of(options),
         "x-goog-custom-time": options.extra.get("customTime"),
     }
-    if options.legal_hold or (unknown := sorted(options.extra.keys() - {"customTime"})):
-        what = "a hold" if options.legal_hold else ", ".join(unknown)
-        raise UnsupportedError(f"an upload by parts cannot begin with {what}; set it afterwards", provider="gcs")
+    later = [*(["legal_hold"] if options.legal_hold else []), *sorted(options.extra.keys() - {"customTime"})]
+    if later:
+        raise UnsupportedError(
+            f"an upload by parts cannot begin with {', '.join(later)}; set it afterwards", provider="gcs"
+        )
     if options.retention is not None:
         named["x-goog-object-lock-mode"] = options.retention.mode.upper()
         named["x-goog-object-lock-retain-until-date"] = retention_resource(options.retention)["retainUntilTime"]

@@ -34,12 +34,17 @@ values = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1,
 class Signing(google_auth.Credentials, google_auth.Signing):
     """Credentials that do not sign, but keep what they were to sign."""
 
-    signer_email = EMAIL
-    signer = None
-
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.signed = b""
+
+    @property
+    def signer_email(self) -> str:
+        return EMAIL
+
+    @property
+    def signer(self) -> None:
+        raise AssertionError
 
     def sign_bytes(self, message: bytes) -> bytes:
         self.signed = message

@@ -41,7 +41,7 @@ class Given:
 
     function: Callable[[], Awaitable[AccessToken]]
 
-    async def fetch(self, _now: datetime) -> AccessToken:
+    async def fetch(self, now: datetime) -> AccessToken:
         """What it gives."""
         return await self.function()
 
