@@ -18,7 +18,7 @@ from aiostorage.models import ReadOptions
 from aiostorage.providers.gcs import requests, responses
 from aiostorage.providers.gcs.config import SETTINGS
 from aiostorage.providers.gcs.requests import JSON_TYPE, headers_of, json_body
-from aiostorage.providers.gcs.resources import OBJECT_FIELDS, acl_word, object_resource, retention_resource
+from aiostorage.providers.gcs.resources import CONDITIONS, OBJECT_FIELDS, acl_word, object_resource, retention_resource
 from aiostorage.providers.gcs.values import generation_of, key_headers, to_json_metadata
 
 if TYPE_CHECKING:
@@ -57,8 +57,9 @@ class GCSAdministration:
             return await self._rewrite(pinned, replace(options, if_match=current.etag, if_none_match=None))
         changes = self._changes(options, current)
         # So that nobody's change of metadata in between is lost.
-        condition = ("ifMetagenerationMatch", current.extra.get("metageneration"))
-        return await self._patch(replace(ref, if_match=current.etag), changes, condition)
+        conditions = {"ifMetagenerationMatch": current.extra.get("metageneration")}
+        conditions |= {name: value for name, value in options.extra.items() if name in CONDITIONS}
+        return await self._patch(replace(ref, if_match=current.etag), changes, *conditions.items())
 
     async def set_acl(self, ref: ObjectRef, acl: str) -> None:
         """Replace who may do what with an object."""

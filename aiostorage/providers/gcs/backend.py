@@ -364,7 +364,7 @@ class GCSBackend:
         """Sign a request for somebody else to send, for seven days at most.
 
         A service account's key signs here; for whoever else is a service account, or may act as
-        ``signing_account``, IAM does.
+        ``signing_account``, IAM does, and then twelve hours are certain.
         """
         self.check_name(container, key)
         if method not in {"GET", "HEAD", "PUT", "DELETE"}:
@@ -380,7 +380,7 @@ class GCSBackend:
             method=method,
             url=unsigned.signed_url(await signer.sign(unsigned.to_sign)),
             headers=signed,
-            expires_at=now + timedelta(seconds=expires_in_s),
+            expires_at=now + timedelta(seconds=signers.lasts_s(signer, expires_in_s)),
         )
 
     async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
@@ -394,7 +394,7 @@ class GCSBackend:
         return PresignedPost(
             url=url,
             fields=unsigned.signed_fields(await signer.sign(unsigned.to_sign)),
-            expires_at=now + timedelta(seconds=expires_in_s),
+            expires_at=now + timedelta(seconds=signers.lasts_s(signer, expires_in_s)),
         )
 
     def administration(self) -> Administration:

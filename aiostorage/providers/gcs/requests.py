@@ -16,6 +16,7 @@ from aiostorage._http.headers import range_header
 from aiostorage._http.messages import Request
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.providers.gcs.resources import (
+    CONDITIONS,
     CONTAINER_FIELDS,
     OBJECT_FIELDS,
     acl_word,
@@ -383,15 +384,18 @@ def write_conditions(options: WriteOptions) -> list[tuple[str, str | None]]:
 
     Source: https://cloud.google.com/storage/docs/request-preconditions
     """
+    conditions: list[tuple[str, str | None]] = [
+        (name, generation_of(value, what=name)) for name, value in options.extra.items() if name in CONDITIONS
+    ]
     if options.if_none_match is not None:
         if options.if_none_match != "*" or options.if_match is not None:
             raise InvalidArgumentError('if_none_match of a write is "*", and alone', provider="gcs")
-        return [("ifGenerationMatch", "0")]
-    if options.if_match is None:
-        return []
-    if options.if_match == "*":
-        return [("ifGenerationNotMatch", "0")]
-    return [("ifGenerationMatch", generation_of(options.if_match))]
+        conditions.append(("ifGenerationMatch", "0"))
+    elif options.if_match == "*":
+        conditions.append(("ifGenerationNotMatch", "0"))
+    elif options.if_match is not None:
+        conditions.append(("ifGenerationMatch", generation_of(options.if_match)))
+    return conditions
 
 
 def write_parameters(

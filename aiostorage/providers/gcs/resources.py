@@ -28,8 +28,10 @@ OBJECT_FIELDS: Final = (
 )
 """What is asked for: the rest of a resource are links and access lists, which are more than half of it."""
 
-OWN_OPTIONS: Final = frozenset({"customTime", "eventBasedHold"})
-"""What ``extra`` of a write may hold."""
+CONDITIONS: Final = frozenset({"ifMetagenerationMatch", "ifMetagenerationNotMatch"})
+
+OWN_OPTIONS: Final = CONDITIONS | {"customTime", "eventBasedHold"}
+"""What ``extra`` of a write may hold: two conditions, a moment of the user's own (RFC 3339), and a hold."""
 
 CONTAINER_FIELDS: Final = "name,timeCreated,location,storageClass,metageneration,projectNumber"
 

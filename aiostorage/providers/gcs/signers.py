@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aiostorage._http import json
 from aiostorage.errors import AuthenticationError, UnexpectedResponseError, UnsupportedError
@@ -12,6 +12,13 @@ from aiostorage.providers.gcs.credentials.impersonation import account_url, ask_
 if TYPE_CHECKING:
     from aiostorage.providers.gcs.credentials import Identities
     from aiostorage.providers.gcs.credentials.values import TokenSource
+
+
+IAM_KEY_LIFETIME_S: Final = 12 * 3600
+"""How long a key of Google's own is good for at least, and so what it has signed.
+
+Source: https://cloud.google.com/storage/docs/gsutil/commands/signurl
+"""
 
 
 class Signer(Protocol):
@@ -54,6 +61,11 @@ class IAMSigner:
         if not signature:
             raise UnexpectedResponseError("what IAM answered is no signature", provider="gcs")
         return signature
+
+
+def lasts_s(signer: Signer, asked_s: int) -> int:
+    """How long a request lasts that was signed for so long."""
+    return min(asked_s, IAM_KEY_LIFETIME_S) if isinstance(signer, IAMSigner) else asked_s
 
 
 async def find_signer(identities: Identities | None, account: str | None) -> Signer:

@@ -20,7 +20,7 @@ MAX_GENERATION_DIGITS: Final = 19
 
 
 def generation_of(etag: str, *, what: str = "an etag") -> str:
-    """A generation, which is what etags and version ids are here.
+    """A generation, which is what etags and version ids are here; or a metageneration.
 
     Raises:
         InvalidArgumentError: It is none.

@@ -133,6 +133,7 @@ async def test_progress_counts_content_only_and_is_taken_back() -> None:
         (WriteOptions(if_none_match="*"), {"ifGenerationMatch": ["0"]}),
         (WriteOptions(if_match="17"), {"ifGenerationMatch": ["17"]}),
         (WriteOptions(if_match="*"), {"ifGenerationNotMatch": ["0"]}),
+        (WriteOptions(extra={"ifMetagenerationMatch": "3"}), {"ifMetagenerationMatch": ["3"]}),
     ],
 )
 async def test_conditions_are_generations(options: WriteOptions, expected: dict[str, list[str]]) -> None:
@@ -260,7 +261,7 @@ async def test_what_only_google_knows() -> None:
         info = await backend.put_object(
             "bucket", "k", b"", WriteOptions(extra=extra, legal_hold=True, acl="public-read")
         )
-        for wrong in ({"custom_time": "x"}, {"eventBasedHold": "yes"}):
+        for wrong in ({"custom_time": "x"}, {"eventBasedHold": "yes"}, {"ifMetagenerationMatch": "x"}):
             with pytest.raises(InvalidArgumentError):
                 await backend.put_object("bucket", "k", b"", WriteOptions(extra=wrong))
         for late in (WriteOptions(legal_hold=True), WriteOptions(extra={"eventBasedHold": "true"})):
@@ -551,7 +552,7 @@ async def test_content_delivery() -> None:
         policy, _, signature = value.rpartition(":Signature=")
         assert (name, cookies.host, cookies.path) == ("Cloud-CDN-Cookie", "cdn.example.com", "/bucket/x/")
         assert is_signed_by(policy, signature)
-        assert policy.startswith("URLPrefix=")
+        assert [part.partition("=")[0] for part in policy.split(":")] == ["URLPrefix", "Expires", "KeyName"]
         for refused in (
             cdn.signed_url("a", CDNPolicy(ip_range="192.0.2.0/24")),
             cdn.purge(["a"], prefixes=[]),

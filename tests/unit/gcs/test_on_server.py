@@ -24,6 +24,8 @@ from aiostorage.errors import (
 )
 from aiostorage.models import CustomerKey, ObjectRef, Retention, WriteOptions
 from aiostorage.providers.gcs import resumable
+from aiostorage.providers.gcs.credentials import impersonation
+from aiostorage.testing._themes.outsider import send
 from aiostorage.testing.gcs import GCSServer, Settings
 from tests.scripted import Answer, ScriptedServer, reset
 
@@ -225,6 +227,23 @@ async def test_a_token_that_ends_in_the_middle_of_an_upload(tmp_path: Path) -> N
             assert await container.object("key").read() == b"part" * 3
 
 
+async def test_who_signs_tells_for_how_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a key of the user's has signed lasts as asked; of Google's own keys twelve hours are certain."""
+    async with GCSServer(Settings(authorization="required")) as server:
+        monkeypatch.setattr(impersonation, "IAM_URL", server.endpoint)
+        await asyncio.to_thread(server.write_credentials, tmp_path)
+        for name, hours in (("service_account", 48), ("impersonated_service_account", 12)):
+            async with driver_of(server, credentials_file=tmp_path / f"{name}.json") as driver:
+                container = await driver.create_container(f"bucket-{hours}")
+                await container.upload_object(b"content", "a b+é")
+                request = await container.object("a b+é").presign(expires_in_s=48 * 3600)
+                last = request.expires_at - datetime.now(UTC)
+                assert timedelta(hours=hours - 1) < last <= timedelta(hours=hours)
+                assert (await send(request)).body == b"content"
+                with pytest.raises(InvalidArgumentError):
+                    await container.object("a b+é").presign(expires_in_s=8 * 24 * 3600)
+
+
 # What lies beside content
 
 
@@ -244,6 +263,8 @@ async def test_changes_in_place() -> None:
         assert colder.info.storage_class == "COLDLINE"
         found = await container.get_object("key")
         assert dict(found.metadata) == {"b": "2", "c": "ü"}
+        with pytest.raises(PreconditionFailedError):
+            await driver.update_object(found, cache_control="no-cache", extra={"ifMetagenerationMatch": "77"})
         await container.upload_object(b"other", "key")
         with pytest.raises(PreconditionFailedError):
             await driver.backend.administration().update_object(
