@@ -14,7 +14,7 @@ from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.canonical import quote_key
 from aiostorage._http.client import HTTPClient
 from aiostorage._http.delivery import PublicCDN
-from aiostorage._http.headers import header_text
+from aiostorage._http.headers import signed_headers
 from aiostorage._http.tokens import try_token
 from aiostorage._tasks import Group
 from aiostorage.body import open_body
@@ -370,10 +370,10 @@ class GCSBackend:
         if method not in {"GET", "HEAD", "PUT", "DELETE"}:
             raise InvalidArgumentError(f"{method} requests cannot be presigned", provider=self.name)
         expires_in_s = self._lifetime(options.expires_in_s)
-        signed = {name.lower(): header_text(name, value) for name, value in options.headers.items()}
+        signed = signed_headers(options.headers)
         query = signing.presigned_query(method, options)
         signer = await signers.find_signer(self._identities, self._settings.signing_account)
-        now = self._http.now()
+        now = self._http.now().replace(microsecond=0)  # the service counts from the second that is signed
         url = f"{self._site.base_url}/{container}/{quote_key(key)}"
         unsigned = signing.presigned(method, url, signed, signer.email, now, expires_in_s, query)
         return PresignedRequest(
@@ -388,7 +388,7 @@ class GCSBackend:
         self.check_name(container, key)
         expires_in_s = self._lifetime(policy.expires_in_s)
         signer = await signers.find_signer(self._identities, self._settings.signing_account)
-        now = self._http.now()
+        now = self._http.now().replace(microsecond=0)  # the service counts from the second that is signed
         url = f"{self._site.base_url}/{container}/"
         unsigned = signing.post_policy(url, container, key, policy, signer.email, now, expires_in_s)
         return PresignedPost(

@@ -11,6 +11,7 @@ from aiostorage._http.endpoints import parse_endpoint
 from aiostorage._http.options import HTTPOptions
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import Capabilities, Limits
+from aiostorage.providers.gcs.signing import MAX_PARTS
 
 if TYPE_CHECKING:
     import os
@@ -35,7 +36,7 @@ LIMITS = Limits(
     max_copy_size_bytes=5 << 40,
     min_part_size_bytes=5 << 20,
     max_part_size_bytes=5 << 30,
-    max_parts=10_000,
+    max_parts=MAX_PARTS,
     max_delete_batch=100,
     max_page_size=1000,
 )

@@ -17,6 +17,8 @@ from json import dumps
 from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.canonical import canonical_query, canonical_request, split_url, timestamp_of
+from aiostorage._http.forms import form_conditions
+from aiostorage._http.headers import header_text
 from aiostorage._http.messages import Request, Wire
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import EMPTY
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 
 ALGORITHM: Final = "GOOG4-RSA-SHA256"
 MAX_PRESIGN_S: Final = 7 * 24 * 3600
+MAX_PARTS: Final = 10_000
+
+# What is written into a form here, and what the form is about.
+_OWN_FIELDS: Final = frozenset({
+    "bucket", "file", "key", "policy", "x-goog-algorithm", "x-goog-credential", "x-goog-date", "x-goog-signature",
+})  # fmt: skip
 
 
 def sign(request: Request, token: AccessToken | None, _now: datetime) -> Wire:
@@ -109,9 +117,13 @@ def presigned_query(method: str, options: PresignOptions) -> dict[str, str]:
         InvalidArgumentError: They do not fit the method.
     """
     query: dict[str, str] = {}
-    if options.upload is not None:
-        if method != "PUT" or options.part_number is None:
-            raise InvalidArgumentError("a part is stored by PUT, and has a number", provider="gcs")
+    if options.response_headers and method not in {"GET", "HEAD"}:
+        raise InvalidArgumentError(f"a {method} request cannot choose headers of its answer", provider="gcs")
+    if options.upload is not None or options.part_number is not None:
+        if method != "PUT" or options.upload is None or options.part_number is None:
+            raise InvalidArgumentError("a part is PUT, and belongs to an upload", provider="gcs")
+        if not 1 <= options.part_number <= MAX_PARTS:
+            raise InvalidArgumentError(f"parts have the numbers 1 to {MAX_PARTS}", provider="gcs")
         query = {"partNumber": str(options.part_number), "uploadId": options.upload.upload_id}
     if options.version_id is not None:
         if method == "PUT":
@@ -120,7 +132,7 @@ def presigned_query(method: str, options: PresignOptions) -> dict[str, str]:
     for name, value in options.response_headers.items():
         if name.lower() not in {"content-type", "content-disposition"}:
             raise InvalidArgumentError("of an answer, only its type and disposition can be set", provider="gcs")
-        query[f"response-{name.lower()}"] = value
+        query[f"response-{name.lower()}"] = header_text(name, value)
     return query
 
 
@@ -141,21 +153,21 @@ def post_policy(
     Source: https://cloud.google.com/storage/docs/authentication/signatures#policy-document
     """
     timestamp = timestamp_of(now)
-    fields = {
-        **policy.fields,
-        "key": key,
+    identity = {
         "x-goog-algorithm": ALGORITHM,
         "x-goog-credential": f"{account}/{_scope(timestamp)}",
         "x-goog-date": timestamp,
     }
-    conditions: list[object] = [{"bucket": container}, *({name: value} for name, value in fields.items())]
-    conditions += [["starts-with", f"${name}", start] for name, start in policy.prefixes.items()]
-    if policy.size_range is not None:
-        conditions.append(["content-length-range", *policy.size_range])
+    conditions: list[object] = [
+        *form_conditions(container, key, policy, own=_OWN_FIELDS),
+        *({name: value} for name, value in identity.items()),
+    ]
     expires = (now + timedelta(seconds=expires_in_s)).astimezone(UTC)
     document = {"conditions": conditions, "expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}
     encoded = b64encode(dumps(document, separators=(",", ":")).encode())
-    return Unsigned(to_sign=encoded, url=url, fields={**fields, "policy": encoded.decode()})
+    return Unsigned(
+        to_sign=encoded, url=url, fields={**policy.fields, "key": key, **identity, "policy": encoded.decode()}
+    )
 
 
 def _scope(timestamp: str) -> str:
