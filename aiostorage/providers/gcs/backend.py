@@ -306,7 +306,13 @@ class GCSBackend:
     ) -> Session:
         """Begin an upload of one stream, which lives for a week and takes conditions whatever its size.
 
-        ``size`` is that of the whole object, if it is known.
+        A later process can go on with it: what it needs to know is in the session, whose URL is a secret.
+
+        Args:
+            container: Name of the container.
+            key: Name of the object.
+            options: How to store it.
+            size: Bytes of the whole object, if that is known.
         """
         self.check_name(container, key)
         request = resumable.start(self._site, container, key, options, size=size)

@@ -473,6 +473,44 @@ async def test_making_a_container() -> None:
     assert info.extra["region"] == "EU"
 
 
+async def test_containers_need_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def give() -> AccessToken:
+        return AccessToken(token="t")
+
+    async with (
+        ScriptedServer(answered({"items": []})) as server,
+        opened(server, credentials=give, project=None) as backend,
+    ):
+        with pytest.raises(InvalidArgumentError, match="project="):
+            await backend.list_containers(prefix="", token=None)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "from-environment")
+    async with (
+        ScriptedServer(answered({"items": []})) as server,
+        opened(server, credentials=give, project=None) as backend,
+    ):
+        await backend.list_containers(prefix="a", token=None)
+    query = query_of(server.seen[0])
+    assert (query["project"], query["prefix"]) == (["from-environment"], ["a"])
+
+
+async def test_who_may_do_what_with_a_container() -> None:
+    policy = {"bindings": [{"role": "roles/storage.objectViewer", "members": ["allUsers"]}], "etag": "CAE="}
+    async with ScriptedServer(answered(policy), answered(policy)) as server, opened(server) as backend:
+        found = await backend.administration().get_setting("bucket", "policy")
+        assert json.loads(found or "") == policy
+        await backend.administration().set_setting("bucket", "policy", json.dumps(policy))
+    got, put = server.seen
+    assert (got.method, got.target) == ("GET", "/storage/v1/b/bucket/iam?optionsRequestedPolicyVersion=3")
+    assert (put.method, put.target, json.loads(put.body)) == ("PUT", "/storage/v1/b/bucket/iam", policy)
+
+
+async def test_an_access_list_by_a_word() -> None:
+    async with ScriptedServer(answered(resource())) as server, opened(server) as backend:
+        await backend.administration().set_acl(ObjectRef(container="bucket", key="k"), "bucket-owner-read")
+    (seen,) = server.seen
+    assert (seen.method, query_of(seen)["predefinedAcl"]) == ("PATCH", ["bucketOwnerRead"])
+
+
 async def test_the_project_that_pays() -> None:
     whatever = ScriptedServer(answer=lambda _: answered(resource()))
     async with whatever as server, opened(server, user_project="paying") as backend:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -341,3 +342,9 @@ async def test_who_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             await sign(Settings(credentials_file=user), None)
         with pytest.raises(UnsupportedError):
             await signers.find_signer(None, None)
+
+
+async def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives", None)
+    with pytest.raises(UnsupportedError, match=r"aiostorage\[gcp\]"):
+        await found_in(key_file("https://nowhere.example/token")).fetch(NOW)
