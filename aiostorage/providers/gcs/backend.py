@@ -272,7 +272,7 @@ class GCSBackend:
         raise UnsupportedError("parts cannot be copies here", provider=self.name, operation="copy_part")
 
     async def complete_upload(self, upload: Upload, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
-        """Publish the parts as one object."""
+        """Publish the parts as one object. Its etag is asked for, because the service does not tell it."""
         self._refuse_conditions("complete_upload", options)
         request = uploads.complete_upload(self._site, upload, parts)
         try:
@@ -282,7 +282,9 @@ class GCSBackend:
             if completed is None:
                 raise
             return completed
-        return uploads.completed_upload(request, response, parts, options)
+        info = uploads.completed_upload(request, response, parts, options)
+        # Nobody else's object is taken for ours, and ours is there whatever becomes of the question.
+        return info if info.etag is not None else await self._completed(upload, parts) or info
 
     async def abort_upload(self, upload: Upload) -> None:
         """Drop an upload and all its parts."""
@@ -457,7 +459,7 @@ class GCSBackend:
         return [outcomes[number] for number in range(len(refs))]
 
     async def _completed(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo | None:
-        """The object, if it is what these parts make: then an earlier try has completed the upload."""
+        """The object, if it is what these parts make: then it is that of this upload."""
         crc32c = uploads.joined_crc32c(parts)
         if crc32c is None:
             return None

@@ -123,7 +123,7 @@ def complete_upload(site: Site, upload: Upload, parts: Sequence[Part]) -> Reques
 
 
 def completed_upload(request: Request, response: Response, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
-    """The object that the parts have become; its etag only where the service tells its generation."""
+    """The object that the parts have become; its etag where the service tells its generation."""
     _document(request, response, "CompleteMultipartUploadResult")
     found = hash_from_base64("crc32c", header_hashes(response.headers).get("crc32c"))
     joined = joined_crc32c(parts)

@@ -423,6 +423,11 @@ async def test_a_completion_whose_answer_was_lost_is_recognised() -> None:
         async with ScriptedServer(*answers) as server, opened(server) as backend:
             with pytest.raises(UploadNotFoundError):
                 await backend.complete_upload(upload, parts, WriteOptions())
+    done = Answer(body=b"<CompleteMultipartUploadResult/>")
+    for answer, etag in ((ours, "7"), (theirs, None), (failed(403, "forbidden"), None)):
+        async with ScriptedServer(done, answer) as server, opened(server) as backend:
+            info = await backend.complete_upload(upload, parts, WriteOptions())
+            assert (info.etag, info.version_id, info.size) == (etag, etag, 6)
     damaged = Answer(body=b"<CompleteMultipartUploadResult/>", headers={"x-goog-hash": "crc32c=AAAAAA=="})
     async with ScriptedServer(damaged) as server, opened(server) as backend:
         with pytest.raises(ChecksumMismatchError):
