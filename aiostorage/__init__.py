@@ -29,7 +29,7 @@ from aiostorage.cdn import ContainerCDN
 from aiostorage.connect import connect
 from aiostorage.container import Container
 from aiostorage.driver import Driver
-from aiostorage.drivers import LocalDriver, MemoryDriver, S3Driver
+from aiostorage.drivers import GCSDriver, LocalDriver, MemoryDriver, S3Driver
 from aiostorage.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -100,6 +100,7 @@ from aiostorage.options import (
     UploadOptions,
     WriteObjectOptions,
 )
+from aiostorage.providers.gcs.distribution import CloudCDN
 from aiostorage.providers.s3.distribution import CloudFront
 
 __version__ = "0.1.0"
@@ -121,6 +122,7 @@ __all__ = [
     "ChecksumMismatchError",
     "ClockSkewError",
     "ClosedError",
+    "CloudCDN",
     "CloudFront",
     "Container",
     "ContainerCDN",
@@ -135,6 +137,7 @@ __all__ = [
     "DownloadOptions",
     "Driver",
     "Event",
+    "GCSDriver",
     "HTTPOptions",
     "HedgePolicy",
     "InvalidArgumentError",

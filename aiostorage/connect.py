@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from aiostorage.drivers import LocalDriver, MemoryDriver, S3Driver
+from aiostorage._http.options import HTTPOptions
+from aiostorage.drivers import GCSDriver, LocalDriver, MemoryDriver, S3Driver
 from aiostorage.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -13,14 +14,19 @@ if TYPE_CHECKING:
 
     from aiostorage.driver import Driver
     from aiostorage.options import TransferOptions
+    from aiostorage.providers.gcs.config import GCSOptions
     from aiostorage.providers.s3.config import AddressingStyle, PayloadSigning, S3Options
     from aiostorage.providers.s3.profiles import VendorName
 
     class ConnectOptions(S3Options, TransferOptions, total=False):
         """What :func:`connect` takes."""
 
+    class GCSConnectOptions(GCSOptions, TransferOptions, total=False):
+        """What Google's driver takes."""
+
 
 _TRANSFER = frozenset({"part_size_bytes", "concurrency"})
+_SHARED = HTTPOptions.__optional_keys__ | _TRANSFER | {"endpoint", "anonymous"}
 
 
 def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOptions]) -> Driver:
@@ -30,6 +36,8 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
     ``memory:``             :class:`~aiostorage.MemoryDriver`
     ``file:data``           :class:`~aiostorage.LocalDriver` of a folder, from the current one
     ``file:///var/data``    the same, absolute
+    ``gs://``               :class:`~aiostorage.GCSDriver`: what is Google's alone in the query, or by
+                            that class itself
     ``s3://``               :class:`~aiostorage.S3Driver`: Amazon, or what the environment says
     ``s3://?region=...``    the same, with options in the query
     ======================  =================================================================
@@ -46,6 +54,10 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     if fsync is None and "fsync" in query:
         fsync = _parse_bool("fsync", query.pop("fsync"))
+    if parts.scheme == "gs" and fsync is None:
+        if parts.netloc or parts.path.strip("/"):
+            raise InvalidArgumentError("a gs URL names no bucket: connect('gs://').container('name')")
+        return GCSDriver(**_gcs_options(query, options))
     given: ConnectOptions = {**_parse_query(query), **options}
     if parts.scheme != "s3" and (others := sorted(given.keys() - _TRANSFER)):
         raise InvalidArgumentError(f"the driver of this URL has no option {', '.join(others)}")
@@ -67,7 +79,24 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
                 )
             return S3Driver(**given)
         case _:
-            raise InvalidArgumentError(f"no driver for the scheme {parts.scheme!r}; there are memory, file and s3")
+            raise InvalidArgumentError(f"no driver for the scheme {parts.scheme!r}; there are memory, file, gs and s3")
+
+
+def _gcs_options(query: Mapping[str, str], options: ConnectOptions) -> GCSConnectOptions:
+    """Google's options from the query; and of the keywords those that all services share."""
+    own: GCSConnectOptions = {}
+    shared: dict[str, str] = {}
+    for name, value in query.items():
+        match name:
+            case "project" | "user_project" | "service_account" | "signing_account" | "credentials_file":
+                own[name] = value
+            case _:
+                shared[name] = value
+    given: ConnectOptions = {**_parse_query(shared), **options}
+    if others := sorted(given.keys() - _SHARED):
+        raise InvalidArgumentError(f"the driver of this URL has no option {', '.join(others)}")
+    # Only what both have in common is left, and that is of the same types.
+    return {**own, **cast("GCSConnectOptions", given)}
 
 
 def _parse_query(query: Mapping[str, str]) -> ConnectOptions:

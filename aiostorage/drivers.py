@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import os
 
     from aiostorage.options import TransferOptions
+    from aiostorage.providers.gcs.backend import GCSBackend
+    from aiostorage.providers.gcs.config import GCSOptions
     from aiostorage.providers.s3.config import S3Options
 
 
@@ -53,6 +55,41 @@ class LocalDriver(Driver):
         from aiostorage.providers.local.backend import LocalBackend  # noqa: PLC0415 - see the head
 
         super().__init__(LocalBackend(root, fsync=fsync), memory_limit_bytes=memory_limit_bytes, **options)
+
+
+class GCSDriver(Driver):
+    """Google Cloud Storage.
+
+    Etags and version ids are generations. What :class:`~aiostorage.Driver` has no word for is in its
+    :attr:`backend`: composing objects, and resumable uploads, which take conditions whatever their size.
+
+    Args:
+        part_size_bytes: Bytes of a part of a large object, unless a call says otherwise.
+        concurrency: Parts, ranges or batches under way at once, unless a call says otherwise.
+        **options: See :class:`~aiostorage.providers.gcs.config.GCSOptions` for what concerns Google, and
+            :class:`~aiostorage.HTTPOptions` for HTTP.
+
+    Raises:
+        InvalidArgumentError: The options contradict each other.
+    """
+
+    def __init__(
+        self,
+        *,
+        part_size_bytes: int = DEFAULT_PART_BYTES,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        **options: Unpack[GCSOptions],
+    ) -> None:
+        from aiostorage.providers.gcs.backend import GCSBackend  # noqa: PLC0415 - see the head
+
+        backend = GCSBackend(**options)
+        super().__init__(backend, part_size_bytes=part_size_bytes, concurrency=concurrency)
+        self._gcs = backend
+
+    @property
+    def backend(self) -> GCSBackend:
+        """The provider, as requests; it can do more than others."""
+        return self._gcs
 
 
 class S3Driver(Driver):

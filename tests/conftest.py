@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, settings
 
 from tests import guards
 from tests.servers.ceph import CephServer
+from tests.servers.gcp_emulator import GCPEmulator
+from tests.servers.gcs import GCSServerProcess
 from tests.servers.moto import MotoServer
 from tests.servers.rclone import RcloneServer
 from tests.servers.swift import SwiftServer
@@ -28,7 +30,9 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-FOREIGN = ("AWS_", "AZURE_", "BOTO", "GOOGLE_", "OS_", "ST_", "SWIFT_")
+FOREIGN = (
+    "AWS_", "AZURE_", "BOTO", "CLOUDSDK_", "GCE_", "GCLOUD_", "GOOGLE_", "OS_", "ST_", "STORAGE_EMULATOR_", "SWIFT_",
+)  # fmt: skip
 
 
 def pytest_collection_finish() -> None:
@@ -53,6 +57,8 @@ def _clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
         patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("CLOUDSDK_CONFIG", str(nowhere / "gcloud"))
+        patch.setenv("NO_GCE_CHECK", "true")
         patch.setenv("NO_PROXY", "localhost,127.0.0.1,::1")
         yield
 
@@ -103,6 +109,20 @@ def ceph_server(_clean_environment: None) -> Iterator[CephServer]:
 def moto_server(_clean_environment: None) -> Iterator[MotoServer]:
     """moto, which checks nothing."""
     with MotoServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcs_server(_clean_environment: None) -> Iterator[GCSServerProcess]:
+    """The server of this package that speaks as Google Cloud Storage does."""
+    with GCSServerProcess() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcp_emulator(_clean_environment: None) -> Iterator[GCPEmulator]:
+    """Somebody else's idea of Google Cloud Storage."""
+    with GCPEmulator() as server:
         yield server
 
 

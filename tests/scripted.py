@@ -66,6 +66,10 @@ class ScriptedServer:
         self.connections = 0
         self._open: set[asyncio.StreamWriter] = set()
 
+    def script(self, *answers: Answer) -> None:
+        """Further answers, which may need to know where the server is."""
+        self._answers.extend(answers)
+
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]

@@ -38,6 +38,10 @@ class Network:
     proxy: str | None = field(default=None, repr=False)
     ca_bundle: str | os.PathLike[str] | None = None
 
+    def options(self) -> HTTPOptions:
+        """The same, as the options of a client."""
+        return {"retry": self.retry, "proxy": self.proxy, "ca_bundle": self.ca_bundle}
+
 
 def network_of(options: HTTPOptions) -> Network:
     """What of a driver's options concerns other services too. A client certificate and a session do not."""

@@ -13,6 +13,9 @@ from aiostorage.models import EMPTY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+"""What a header, in lower case, may be called. Source: RFC 9110 section 5.1."""
+
 _HEADER_TEXT = re.compile(r"[\t -~]*")
 _MONTHS: Final = {
     "Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6,
@@ -72,3 +75,26 @@ def header_text(name: str, value: str) -> str:
     if not _HEADER_TEXT.fullmatch(value):
         raise InvalidArgumentError(f"{name} must be ASCII without line breaks")
     return value
+
+
+def signed_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers as they are signed: lower-case names, plain values."""
+    signed = {name.lower(): header_text(name, value) for name, value in headers.items()}
+    if "host" in signed or not all(map(NAME.fullmatch, signed)):
+        raise InvalidArgumentError("these are no headers that a request could be asked to have")
+    return signed
+
+
+def range_header(start: int, stop: int | None) -> str:
+    """The value of a ``Range`` header; a negative start is counted from the end.
+
+    Raises:
+        InvalidArgumentError: There is no byte in it, whatever the object.
+
+    Source: RFC 9110 section 14.1.2
+    """
+    if stop is None:
+        return f"bytes={start}" if start < 0 else f"bytes={start}-"
+    if not 0 <= start < stop:
+        raise InvalidArgumentError(f"bytes {start} to {stop} are no range")
+    return f"bytes={start}-{stop - 1}"

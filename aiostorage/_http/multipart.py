@@ -58,11 +58,15 @@ def parse(body: bytes, content_type: str) -> list[BodyPart]:
     if found is None or not content_type.lower().startswith("multipart/"):
         raise MalformedMultipartError("no body of several parts")
     boundary = re.escape((found[1] or found[2]).encode())
-    pieces = re.split(rb"(?:\A|\r?\n)--" + boundary + rb"(--)?[ \t]*(?=\r?\n|\Z)", body)
-    # What is before the first line of a boundary and after the last says nothing.
-    if len(pieces) < 3 or pieces[-2] != b"--":
-        raise MalformedMultipartError("a body that is cut off")
-    return [_part(piece) for piece in pieces[2:-2:2]]
+    parts: list[BodyPart] = []
+    start: int | None = None
+    for line in re.finditer(rb"(?:\A|\r?\n)--" + boundary + rb"(--)?[ \t]*(?=\r?\n|\Z)", body):
+        if start is not None:  # what is before the first line says nothing, nor what is after the last
+            parts.append(_part(body[start : line.start()]))
+        if line[1] and start is not None:
+            return parts
+        start = line.end()
+    raise MalformedMultipartError("a body that is cut off")
 
 
 def embedded_response(content: bytes) -> Response:

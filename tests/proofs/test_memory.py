@@ -7,15 +7,17 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
-    from tests.servers.base import S3Server
+    from tests.servers.gcs import GCSServerProcess
+    from tests.servers.swift import SwiftServer
 
 SIZE = 1024**3
 PART = 8 * 1024**2
@@ -24,14 +26,74 @@ SLACK = 64 * 1024**2
 BLOCK = bytes(range(256)) * 4096  # 1 MiB
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """A provider on a real server, and what somebody else sees there.
+
+    Attributes:
+        driver: Name of the driver.
+        options: Its options, as JSON can carry them.
+        make: Makes a container.
+        read: The chunks of an object.
+        open_uploads: What is left of unfinished uploads.
+    """
+
+    driver: str
+    options: dict[str, str]
+    make: Callable[[str], object]
+    read: Callable[[str, str], Iterator[bytes]]
+    open_uploads: Callable[[str], object]
+
+
+@pytest.fixture
+def s3(request: pytest.FixtureRequest) -> Cloud:
+    server: SwiftServer = request.getfixturevalue("swift_server")
+    client = request.getfixturevalue("s3_witness")(server)
+    return Cloud(
+        driver="S3Driver",
+        options={
+            "endpoint": server.endpoint,
+            "region": server.region,
+            "access_key_id": server.access_key,
+            "secret_access_key": server.secret_key,
+            "vendor": "swift",
+        },
+        make=lambda bucket: client.create_bucket(Bucket=bucket),
+        read=lambda bucket, key: client.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(len(BLOCK)),
+        open_uploads=lambda bucket: client.list_multipart_uploads(Bucket=bucket).get("Uploads"),
+    )
+
+
+@pytest.fixture
+def gcs(request: pytest.FixtureRequest) -> Cloud:
+    server: GCSServerProcess = request.getfixturevalue("gcs_server")
+    from tests.contract.gcs_witness import GCSWitness, google_client
+
+    client = google_client(server.endpoint, str(server.key_file))
+
+    def read(bucket: str, key: str) -> Iterator[bytes]:
+        with client.bucket(bucket).blob(key).open("rb") as file:
+            while chunk := file.read(len(BLOCK)):
+                yield chunk
+
+    return Cloud(
+        driver="GCSDriver",
+        options={"endpoint": server.endpoint, "credentials_file": str(server.key_file)},
+        make=client.create_bucket,
+        read=read,
+        open_uploads=lambda bucket: asyncio.run(GCSWitness(client, server.endpoint).open_uploads(bucket)),
+    )
+
+
 @pytest.mark.slow(reason="moves a gibibyte up and down")
 @pytest.mark.parametrize("how", ["path", "stream"])
+@pytest.mark.parametrize("provider", ["s3", "gcs"])
 def test_a_gibibyte_goes_up_in_little_memory(
-    how: str, swift_server: S3Server, s3_witness: Callable[[S3Server], Any], tmp_path: Path
+    how: str, provider: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    client = s3_witness(swift_server)
+    cloud: Cloud = request.getfixturevalue(provider)
     bucket = f"gibibyte-{how}"
-    client.create_bucket(Bucket=bucket)
+    cloud.make(bucket)
     source = tmp_path / "source"
     expected = hashlib.sha256()
     with source.open("wb") as file:
@@ -40,26 +102,19 @@ def test_a_gibibyte_goes_up_in_little_memory(
             expected.update(block)
             file.write(block)
 
-    settings = {
-        "endpoint": swift_server.endpoint,
-        "region": swift_server.region,
-        "access_key_id": swift_server.access_key,
-        "secret_access_key": swift_server.secret_key,
-    }
-    command = [sys.executable, "-m", "tests.proofs.test_memory", json.dumps(settings), bucket, how, str(source)]
+    command = [sys.executable, "-m", "tests.proofs.test_memory", cloud.driver, json.dumps(cloud.options)]
+    command += [bucket, how, str(source)]
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
     assert run.returncode == 0, run.stderr
     used = int(run.stdout)
 
     stored = hashlib.sha256()
-    answer = client.get_object(Bucket=bucket, Key="big")
-    for chunk in answer["Body"].iter_chunks(len(BLOCK)):
+    for chunk in cloud.read(bucket, "big"):
         stored.update(chunk)
     assert stored.hexdigest() == expected.hexdigest()
-    print(f"\n1 GiB from a {how}: {used / 1024**2:.0f} MiB above the idle process")  # noqa: T201 - the figure that is asked for
+    print(f"\n1 GiB from a {how} to {provider}: {used / 1024**2:.0f} MiB above the idle process")  # noqa: T201 - the figure that is asked for
     assert used <= SLACK + PART * (CONCURRENCY + 1)
-    listed = client.list_multipart_uploads(Bucket=bucket)
-    assert not listed.get("Uploads")
+    assert not cloud.open_uploads(bucket)
 
 
 def peak() -> int:
@@ -68,7 +123,7 @@ def peak() -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-async def upload(settings: dict[str, str], bucket: str, how: str, source: str) -> int:
+async def upload(kind: str, options: dict[str, str], bucket: str, how: str, source: str) -> int:
     """Upload, and return by how many bytes the process has grown at its peak."""
     import aiostorage
 
@@ -80,15 +135,7 @@ async def upload(settings: dict[str, str], bucket: str, how: str, source: str) -
         finally:
             file.close()
 
-    driver = aiostorage.S3Driver(
-        endpoint=settings["endpoint"],
-        region=settings["region"],
-        access_key_id=settings["access_key_id"],
-        secret_access_key=settings["secret_access_key"],
-        vendor="swift",
-        part_size_bytes=PART,
-        concurrency=CONCURRENCY,
-    )
+    driver: aiostorage.Driver = getattr(aiostorage, kind)(part_size_bytes=PART, concurrency=CONCURRENCY, **options)
     async with driver:
         container = driver.container(bucket)
         await container.upload_object(b"warm", "warm")
@@ -98,4 +145,4 @@ async def upload(settings: dict[str, str], bucket: str, how: str, source: str) -
 
 
 if __name__ == "__main__":
-    print(asyncio.run(upload(json.loads(sys.argv[1]), *sys.argv[2:5])))  # noqa: T201
+    print(asyncio.run(upload(sys.argv[1], json.loads(sys.argv[2]), *sys.argv[3:6])))  # noqa: T201

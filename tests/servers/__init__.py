@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.servers.ceph import CephServer
+from tests.servers.gcp_emulator import GCPEmulator
+from tests.servers.gcs import GCSServerProcess
 from tests.servers.moto import MotoServer
 from tests.servers.nginx import NginxServer
 from tests.servers.rclone import RcloneServer
@@ -18,5 +20,6 @@ if TYPE_CHECKING:
     from tests.servers.base import Server
 
 SERVERS: dict[str, type[Server]] = {
-    server.name: server for server in (SwiftServer, CephServer, RcloneServer, MotoServer, NginxServer)
+    server.name: server
+    for server in (SwiftServer, CephServer, RcloneServer, MotoServer, NginxServer, GCSServerProcess, GCPEmulator)
 }

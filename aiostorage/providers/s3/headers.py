@@ -141,19 +141,6 @@ def _quoted_etag(etag: str) -> str:
     return "*" if etag == "*" else f'"{header_text("an etag", etag)}"'
 
 
-def range_header(start: int, stop: int | None) -> str:
-    """Bytes from ``start`` up to ``stop``, or the last ``-start`` bytes.
-
-    Raises:
-        InvalidArgumentError: There is no byte in the range.
-    """
-    if stop is None:
-        return f"bytes={start}" if start < 0 else f"bytes={start}-"
-    if not 0 <= start < stop:
-        raise InvalidArgumentError(f"bytes {start} to {stop} are no range", provider="s3")
-    return f"bytes={start}-{stop - 1}"
-
-
 def digest_headers(sha256: bytes | None, *computed: ObjectHash) -> dict[str, str]:
     """Headers that tell the service what the body ought to be; without ``sha256`` it stays unsigned.
 

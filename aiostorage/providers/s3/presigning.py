@@ -8,32 +8,28 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64encode
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
+from aiostorage._http import forms
 from aiostorage._http.canonical import with_query
-from aiostorage._http.headers import header_text
+from aiostorage._http.headers import header_text, signed_headers
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import PresignedPost, PresignedRequest
 from aiostorage.providers.s3 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
+    from aiostorage._http.forms import Condition
     from aiostorage.models import PostPolicy, PresignOptions
     from aiostorage.providers.s3.config import Site
     from aiostorage.providers.s3.credentials import S3Credentials
     from aiostorage.providers.s3.signing import Signer
 
-    Condition: TypeAlias = dict[str, str] | list[str] | list[str | int]
-
 MAX_PRESIGN_S = 7 * 24 * 3600
-FILENAME = "${filename}"
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 # Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html (query parameters)
 _RESPONSE_HEADERS: Final = frozenset({
     "cache-control",
@@ -88,7 +84,7 @@ def signed_request(
     signer: Signer, method: str, url: str, options: PresignOptions, credentials: S3Credentials, now: datetime
 ) -> PresignedRequest:
     """A request with its signature in the URL, for whoever sends exactly these headers with it."""
-    headers = _signed_headers(options.headers)
+    headers = signed_headers(options.headers)
     lifetime_s = int(options.expires_in_s)
     return PresignedRequest(
         method=method,
@@ -103,31 +99,9 @@ def form_conditions(container: str, key: str, policy: PostPolicy) -> Sequence[Co
 
     Raises:
         InvalidArgumentError: That makes no sense.
-
-    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
     """
     _check_lifetime(policy.expires_in_s)
-    beginning, variable, rest = key.partition(FILENAME)
-    if rest:
-        raise InvalidArgumentError(f"{FILENAME} stands at the end of a name, or not at all", provider="s3", key=key)
-    names = [name.lower() for name in (*policy.fields, *policy.prefixes)]
-    if len(set(names)) < len(names) or _OWN_FIELDS.intersection(names):
-        raise InvalidArgumentError("a field of the form is named twice, or is one that is signed", provider="s3")
-    if not all(map(_TOKEN.fullmatch, names)):
-        raise InvalidArgumentError("a field of the form has a name that no header could have", provider="s3")
-    conditions: list[Condition] = [
-        {"bucket": container},
-        ["starts-with", "$key", beginning] if variable else {"key": key},
-    ]
-    conditions += [{name: value} for name, value in policy.fields.items()]
-    conditions += [["starts-with", f"${name}", value] for name, value in policy.prefixes.items()]
-    if policy.size_range is not None:
-        smallest, largest = policy.size_range
-        if not 0 <= smallest <= largest:
-            raise InvalidArgumentError(f"{policy.size_range} is no range of sizes", provider="s3")
-        length: list[str | int] = ["content-length-range", smallest, largest]
-        conditions.append(length)
-    return conditions
+    return forms.form_conditions(container, key, policy, own=_OWN_FIELDS)
 
 
 def signed_form(
@@ -172,14 +146,6 @@ def _part(site: Site, method: str, options: PresignOptions) -> list[tuple[str, s
     if not 1 <= number <= site.vendor.limits.max_parts:
         raise InvalidArgumentError(f"parts have the numbers 1 to {site.vendor.limits.max_parts}", provider="s3")
     return [("partNumber", str(number)), ("uploadId", upload.upload_id)]
-
-
-def _signed_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers as they are signed: lower-case names, plain values."""
-    signed = {name.lower(): header_text(name, value) for name, value in headers.items()}
-    if "host" in signed or not all(map(_TOKEN.fullmatch, signed)):
-        raise InvalidArgumentError("these are no headers that a request could be asked to have", provider="s3")
-    return signed
 
 
 def _check_lifetime(expires_in_s: float) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from aiostorage._http import xml
 from aiostorage._http.canonical import canonical_query, quote_key, with_query
-from aiostorage._http.headers import header_text
+from aiostorage._http.headers import header_text, range_header
 from aiostorage._http.messages import Request
+from aiostorage._http.tokens import read_token
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import PLAIN
 from aiostorage.providers.s3.endpoints import is_directory_bucket
@@ -22,11 +23,9 @@ from aiostorage.providers.s3.headers import (
     condition_headers,
     content_md5,
     customer_key_headers,
-    range_header,
     write_headers,
     write_id_headers,
 )
-from aiostorage.providers.s3.tokens import read_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,6 +13,7 @@ from aiostorage._http.failures import scrub
 from aiostorage._http.headers import etag_extra, parse_http_date, parse_iso_date, unquote_etag
 from aiostorage._http.messages import Response
 from aiostorage._http.metadata import from_headers
+from aiostorage._http.tokens import make_token
 from aiostorage.models import (
     EMPTY,
     ContainerInfo,
@@ -24,7 +25,6 @@ from aiostorage.models import (
 )
 from aiostorage.providers.s3 import errors
 from aiostorage.providers.s3.documents import decoder, document, marker, well_formed
-from aiostorage.providers.s3.tokens import make_token
 from aiostorage.providers.s3.values import (
     METADATA_PREFIX,
     encryption_of,

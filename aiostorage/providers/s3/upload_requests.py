@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 from aiostorage._http import xml
 from aiostorage._http.canonical import with_query
+from aiostorage._http.headers import range_header
 from aiostorage._http.messages import Request
+from aiostorage._http.tokens import read_token
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.providers.s3.headers import (
     condition_headers,
     customer_key_headers,
     digest_headers,
-    range_header,
     to_base64,
     upload_checksum_headers,
     write_headers,
 )
 from aiostorage.providers.s3.requests import container_url, document, object_url, source_headers
-from aiostorage.providers.s3.tokens import read_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

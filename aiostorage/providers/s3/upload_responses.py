@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.headers import parse_iso_date, unquote_etag
+from aiostorage._http.tokens import make_token
 from aiostorage.errors import ChecksumMismatchError
 from aiostorage.models import Page, Part, Upload
 from aiostorage.providers.s3 import errors
 from aiostorage.providers.s3.documents import decoder, document, marker, unquote, well_formed
 from aiostorage.providers.s3.responses import written
-from aiostorage.providers.s3.tokens import make_token
 from aiostorage.providers.s3.values import CHECKSUMS, from_base64
 
 if TYPE_CHECKING:

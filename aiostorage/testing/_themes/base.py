@@ -43,6 +43,7 @@ class Deviation(StrEnum):
     UNDATED_UPLOADS = "when an upload has begun is made up"
     KEEPS_RETENTION = "a retention can be shortened, but not lifted"
     UNCHECKED_LINKS = "a signed request may be changed by whoever holds it"
+    NO_DELETE_MARKERS = "a deletion leaves nothing but the old versions, so none is undone by deleting it"
 
 
 class ContractBase:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aiostorage._http.tokens import make_token
 from aiostorage.models import (
     ByteRange,
     ContainerOptions,
@@ -28,7 +29,6 @@ from aiostorage.models import (
 from aiostorage.providers.s3 import requests, subresources, upload_requests
 from aiostorage.providers.s3.config import Settings, make_site
 from aiostorage.providers.s3.settings import SETTINGS
-from aiostorage.providers.s3.tokens import make_token
 from tests.contract.s3_documents import DOCUMENTS
 from tests.unit.s3.model import Case, is_document, meanings, new_client
 

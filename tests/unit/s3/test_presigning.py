@@ -15,6 +15,7 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiostorage._http import forms
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import PostPolicy, PresignOptions, Upload
 from aiostorage.providers.s3 import presigning, requests
@@ -75,7 +76,7 @@ def test_botocore_signs_the_same_form(key: str, value: str, moment: datetime, to
     keys = S3Credentials(access_key_id="id", secret_access_key="secret", session_token=token)
     wanted = PostPolicy(fields={"x-amz-meta-a": value}, size_range=(0, 9))
     signer = Signer("eu-west-1")
-    conditions: list[presigning.Condition] = [{"any": key}]
+    conditions: list[forms.Condition] = [{"any": key}]
     ours = presigning.signed_form(signer, "https://x/", key, wanted, conditions, keys, moment)
     auth = S3SigV4PostAuth(Credentials("id", "secret", token), "s3", "eu-west-1")
     request = AWSRequest(method="POST", url="https://x/")
@@ -87,7 +88,7 @@ def test_botocore_signs_the_same_form(key: str, value: str, moment: datetime, to
 
 @given(key=text.filter(bool), value=text)
 def test_the_policy_is_strict_json_that_says_what_was_asked(key: str, value: str) -> None:
-    if presigning.FILENAME in key:
+    if forms.FILENAME in key:
         return
     form = form_of(key, fields={"x-amz-meta-a": value}, prefixes={"Content-Type": value}, size_range=(1, 5))
     document = document_of(form)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
+from aiostorage._http.tokens import make_token
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import (
     WHOLE,
@@ -27,7 +28,6 @@ from aiostorage.providers.s3 import requests, upload_requests
 from aiostorage.providers.s3.config import Settings, Site, make_site
 from aiostorage.providers.s3.headers import digest_headers
 from aiostorage.providers.s3.profiles import CEPH, GENERIC, SWIFT, Vendor
-from aiostorage.providers.s3.tokens import make_token
 
 AWS_SITE = make_site(Settings(region="eu-west-1"), {}, {})
 UPLOAD = Upload(container="bucket", key="a b", upload_id="id+/=")

@@ -1,0 +1,121 @@
+"""Sends a source through a resumable session, and goes on where the service has come to when that breaks off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiostorage.body import StreamBody
+from aiostorage.errors import InvalidArgumentError, StorageError, UnexpectedResponseError
+from aiostorage.providers.gcs import resumable
+from aiostorage.providers.gcs.resumable import PIECE_UNIT_BYTES, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiostorage._http.messages import Request, Response
+    from aiostorage.body import Body
+    from aiostorage.models import Buffer, ObjectInfo
+    from aiostorage.providers.gcs.resumable import Session
+
+MAX_BREAKS = 5
+"""How often in a row a session may break off without having come further."""
+
+
+async def send_all(
+    send: Callable[[Request], Awaitable[Response]],
+    session: Session,
+    body: Body,
+    *,
+    piece_size: int,
+    persisted: int,
+    on_sent: Callable[[int], None] | None,
+) -> ObjectInfo:
+    """Send a body, piece by piece, and return the object.
+
+    Args:
+        send: Sends a request.
+        session: Where to.
+        body: What to send, from its start; what the service holds already is passed over.
+        piece_size: Bytes of a piece, a multiple of 256 KiB.
+        persisted: How much the service holds already.
+        on_sent: Told how many bytes have moved.
+
+    Raises:
+        InvalidArgumentError: The body is shorter than what the service holds already.
+        StorageError: The session broke off, and kept doing so.
+    """
+    if piece_size < 1 or piece_size % PIECE_UNIT_BYTES:
+        raise InvalidArgumentError("all pieces but the last are multiples of 256 KiB", provider="gcs")
+    pieces = _Pieces(body, piece_size)
+    await pieces.pass_over(persisted)
+    breaks = 0
+    piece, total = await pieces.at(persisted)
+    while True:
+        request = resumable.send(session, persisted, piece, total=total, on_sent=on_sent)
+        try:
+            progress = resumable.progress(request, await send(request))
+        except StorageError as error:
+            breaks += 1
+            if not error.retryable or breaks > MAX_BREAKS:
+                raise
+            progress = await ask(send, session, total=total)
+        if progress.object is not None:
+            return progress.object
+        if progress.persisted > persisted:
+            breaks = 0
+        elif progress.persisted < persisted:
+            raise UnexpectedResponseError("the service has lost what it had of an upload", provider="gcs")
+        persisted = progress.persisted
+        piece, total = await pieces.at(persisted)
+
+
+async def ask(
+    send: Callable[[Request], Awaitable[Response]], session: Session, *, total: int | None = None
+) -> Progress:
+    """How far a session has come.
+
+    Raises:
+        UploadNotFoundError: It is over.
+    """
+    request = resumable.ask(session, total=total)
+    return resumable.progress(request, await send(request))
+
+
+class _Pieces:
+    """The pieces of a body. Of a stream the newest is kept, because the service may keep only a part of it."""
+
+    def __init__(self, body: Body, size: int) -> None:
+        self._body = body
+        self._size = size
+        self._kept: Buffer = b""
+        self._next: Buffer | None = None
+        self._start = 0
+
+    async def pass_over(self, size: int) -> None:
+        """Read what need not be sent."""
+        if not isinstance(self._body, StreamBody):
+            return
+        while self._start < size:
+            skipped = await self._body.read(min(self._size, size - self._start))
+            if not skipped:
+                raise InvalidArgumentError("the source is shorter than what was sent of it before", provider="gcs")
+            self._start += len(skipped)
+
+    async def at(self, position: int) -> tuple[Buffer, int | None]:
+        """The piece from a position on, and the size of the whole if the piece ends it."""
+        if not isinstance(self._body, StreamBody):
+            if position > self._body.size:
+                raise InvalidArgumentError("the source is shorter than what was sent of it before", provider="gcs")
+            size = min(self._size, self._body.size - position)
+            is_last = position + size == self._body.size
+            return await self._body.read_at(position, size), self._body.size if is_last else None
+        left = memoryview(self._kept)[position - self._start :]
+        if not left and self._next != b"":
+            self._start += len(self._kept)
+            self._kept = await self._body.read(self._size) if self._next is None else self._next
+            self._next = await self._body.read(self._size) if len(self._kept) == self._size else b""
+            left = memoryview(self._kept)
+        if self._next:
+            # Whatever the service has kept, what follows must end at a multiple again, and does.
+            return left, None
+        return left, position + len(left)
