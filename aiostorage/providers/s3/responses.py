@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 def list_containers(request: Request, response: Response, *, prefix: str) -> Page[ContainerInfo]:
     """The containers of a page whose names begin with ``prefix``: not every service looks at it."""
-    document = _document(request, response, "ListAllMyBucketsResult", wrapper="Buckets")
+    document = _document(request, response, "ListAllMyBucketsResult", wrappers=("Buckets",))
     with _well_formed(request, response):
         items = [
             ContainerInfo(name=record["Name"], created_at=parse_iso_date(record.get("CreationDate")))
@@ -377,9 +377,9 @@ def _written(
 # Documents
 
 
-def _document(request: Request, response: Response, *roots: str, wrapper: str | None = None) -> Document:
+def _document(request: Request, response: Response, *roots: str, wrappers: Sequence[str] = ()) -> Document:
     try:
-        document = parse(response.body, wrapper=wrapper)
+        document = parse(response.body, wrappers=wrappers)
     except MalformedXMLError as error:
         raise errors.unexpected(request, response, f"the answer is not the XML document {roots[0]}: {error}") from None
     if document.root not in roots:

@@ -49,7 +49,7 @@ def test_it_is_utf_8_whatever_it_claims() -> None:
 def test_a_wrapper_counts_as_nothing() -> None:
     buckets = b"<Buckets><Bucket><Name>a</Name></Bucket><Bucket><Name>b</Name></Bucket></Buckets>"
     body = b"<R><Owner><ID>1</ID></Owner>" + buckets + b"</R>"
-    document = xml.parse(body, wrapper="Buckets")
+    document = xml.parse(body, wrappers=("Buckets",))
     assert document.records == [("Owner", {"ID": "1"}), ("Bucket", {"Name": "a"}), ("Bucket", {"Name": "b"})]
 
 
