@@ -29,7 +29,7 @@ from aiostorage.cdn import ContainerCDN
 from aiostorage.connect import connect
 from aiostorage.container import Container
 from aiostorage.driver import Driver
-from aiostorage.drivers import LocalDriver, MemoryDriver, S3Driver
+from aiostorage.drivers import AzureDriver, LocalDriver, MemoryDriver, S3Driver
 from aiostorage.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -109,6 +109,7 @@ __all__ = [
     "AlreadyExistsError",
     "AttemptFailed",
     "AuthenticationError",
+    "AzureDriver",
     "Backend",
     "Buffer",
     "ByteRange",

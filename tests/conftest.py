@@ -13,6 +13,7 @@ from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
 from tests import guards
+from tests.servers.azurite import AzuriteServer, AzuriteTLSServer
 from tests.servers.ceph import CephServer
 from tests.servers.moto import MotoServer
 from tests.servers.rclone import RcloneServer
@@ -103,6 +104,20 @@ def ceph_server(_clean_environment: None) -> Iterator[CephServer]:
 def moto_server(_clean_environment: None) -> Iterator[MotoServer]:
     """moto, which checks nothing."""
     with MotoServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite_server(_clean_environment: None) -> Iterator[AzuriteServer]:
+    """Azurite, with the key of its account."""
+    with AzuriteServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite_tls_server(_clean_environment: None) -> Iterator[AzuriteTLSServer]:
+    """Azurite over TLS, which takes bearer tokens, too."""
+    with AzuriteTLSServer() as server:
         yield server
 
 

@@ -40,7 +40,8 @@ class Document:
     Attributes:
         root: Name of the outermost element.
         fields: Texts of the elements right below it that hold nothing but text.
-        records: The others, in order: their name, and the texts right below them.
+        records: The others, in order: their name, and the texts right below them. An attribute of
+            such a text stands beside it, as ``NAME@ATTRIBUTE``.
     """
 
     root: str
@@ -83,7 +84,7 @@ def _parse(body: bytes, wrappers: Container[str], translation: Mapping[int, int]
     depth = 0
 
     # Closures, and no element tree: a page of 1000 keys makes 20,000 of these calls.
-    def start(name: str, _: object) -> None:
+    def start(name: str, attributes: Mapping[str, str]) -> None:
         nonlocal depth, record, root, text
         if name in wrappers:
             return
@@ -92,6 +93,9 @@ def _parse(body: bytes, wrappers: Container[str], translation: Mapping[int, int]
             record = {}
         elif depth == 1:
             root = _local(name)
+        elif depth == 3:
+            for attribute, value in attributes.items():
+                record[f"{_local(name)}@{attribute}"] = value
         elif depth > MAX_DEPTH:
             raise MalformedXMLError("too deep")
         text = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.servers.azurite import AzuriteServer, AzuriteTLSServer
 from tests.servers.ceph import CephServer
 from tests.servers.moto import MotoServer
 from tests.servers.nginx import NginxServer
@@ -18,5 +19,14 @@ if TYPE_CHECKING:
     from tests.servers.base import Server
 
 SERVERS: dict[str, type[Server]] = {
-    server.name: server for server in (SwiftServer, CephServer, RcloneServer, MotoServer, NginxServer)
+    server.name: server
+    for server in (
+        SwiftServer,
+        CephServer,
+        RcloneServer,
+        MotoServer,
+        NginxServer,
+        AzuriteServer,
+        AzuriteTLSServer,
+    )
 }

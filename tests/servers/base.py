@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping
     from types import TracebackType
     from typing import Self
@@ -160,13 +161,17 @@ class Server(ABC):
         for other, _ in self._processes:
             _signal(other, signal.SIGKILL)
 
-    def wait_for(self, port: int, path: str = "/") -> None:
+    def wait_for(self, port: int, path: str = "/", *, tls: ssl.SSLContext | None = None) -> None:
         """Wait until the port answers a request with anything at all."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             if self._death:
                 raise ServerError(self._death)
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            connection = (
+                http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+                if tls is None
+                else http.client.HTTPSConnection("127.0.0.1", port, timeout=2, context=tls)
+            )
             try:
                 connection.request("GET", path)
                 connection.getresponse()

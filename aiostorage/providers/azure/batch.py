@@ -1,0 +1,81 @@
+"""Many requests in one, each signed for itself, as parts of a ``multipart/mixed`` document. Pure.
+
+Source: https://learn.microsoft.com/rest/api/storageservices/blob-batch
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from aiostorage._http import multipart
+from aiostorage._http.messages import Request, Response, Wire
+from aiostorage.errors import ObjectNotFoundError, StorageError
+from aiostorage.models import DeleteOutcome
+from aiostorage.providers.azure import errors, signing
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from aiostorage.models import ObjectRef
+    from aiostorage.providers.azure.credentials import AzureCredential
+    from aiostorage.providers.azure.requests import Batch
+
+
+def sign(request: Batch, credential: AzureCredential | None, now: datetime, *, version: str, origin: str) -> Wire:
+    """The request with its body, in which each of its parts is signed."""
+    parts = [_part(inner, signing.sign(inner, credential, now, version=None, origin=origin)) for inner in request.inner]
+    # What goes over the wire decides about the boundary, so that the same batch is the same request.
+    boundary = f"batch_{hashlib.sha256(b''.join(parts)).hexdigest()[:32]}"
+    body = multipart.join(
+        [({"content-type": "application/http", "content-transfer-encoding": "binary", "content-id": str(number)}, part)
+         for number, part in enumerate(parts)],
+        boundary,
+    )  # fmt: skip
+    headers = {**request.headers, "content-type": f"multipart/mixed; boundary={boundary}"}
+    outer = Request(operation=request.operation, method=request.method, url=request.url, headers=headers, body=body)
+    url, headers, _ = signing.sign(outer, credential, now, version=version, origin=origin)
+    return Wire(url, headers, body)
+
+
+def _part(request: Request, wire: Wire) -> bytes:
+    target = wire.url.partition("://")[2].partition("/")[2]
+    lines = [f"{name}: {value}" for name, value in wire.headers.items()]
+    return "\r\n".join([f"{request.method} /{target} HTTP/1.1", *lines, "content-length: 0", "", ""]).encode()
+
+
+def read(request: Batch, response: Response) -> list[StorageError | None]:
+    """What became of each request, in order; None for a success.
+
+    What the answer does not mention was not done for sure.
+
+    Raises:
+        UnexpectedResponseError: It is no such document.
+    """
+    try:
+        answers = [
+            (headers, multipart.parse_response(content))
+            for headers, content in multipart.split(response.body, response.headers.get("content-type", ""))
+        ]
+    except ValueError as error:
+        raise errors.unexpected(request, response, f"the answer is no batch: {error}") from None
+    by_number: dict[str, Response] = {headers.get("content-id", ""): answer for headers, answer in answers}
+    results: list[StorageError | None] = []
+    for number, inner in enumerate(request.inner):
+        answer = by_number.get(str(number))
+        if answer is None:
+            error: StorageError | None = errors.unexpected(inner, response, "nobody tells what became of it")
+        else:
+            error = errors.read_error(inner, answer)
+        results.append(error)
+    return results
+
+
+def outcome(ref: ObjectRef, error: StorageError | None) -> DeleteOutcome:
+    """What became of a deletion. That there was nothing is no error."""
+    if isinstance(error, ObjectNotFoundError):
+        error = None
+    if error is not None:
+        error.provider, error.operation = "azure", "delete_objects"
+        error.container, error.key = ref.container, ref.key
+    return DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error)

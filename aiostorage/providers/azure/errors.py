@@ -1,0 +1,204 @@
+"""What the errors of Azure mean to a caller: one table by code, one by status for answers without one.
+
+Source: https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes,
+https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from aiostorage._http.scrub import scrub
+from aiostorage._http.xml import MalformedXMLError, Record, parse
+from aiostorage.errors import (
+    AlreadyExistsError,
+    AuthenticationError,
+    ChecksumMismatchError,
+    ClockSkewError,
+    ContainerNotFoundError,
+    InvalidArgumentError,
+    InvalidNameError,
+    NotModifiedError,
+    ObjectNotFoundError,
+    PermissionDeniedError,
+    PreconditionFailedError,
+    RangeNotSatisfiableError,
+    RateLimitedError,
+    ServiceUnavailableError,
+    StorageError,
+    StorageTimeoutError,
+    UnexpectedResponseError,
+    UnsupportedError,
+    UploadNotFoundError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiostorage._http.messages import Request, Response
+
+Meaning: TypeAlias = tuple[type[StorageError], bool]
+"""The class of an error, and whether the same request may succeed later."""
+
+CONTAINER_DELETION_S: Final = 10.0
+"""How long to wait before a name is tried again whose container is still being removed: that takes half a minute."""
+
+_BY_CODE: Final[Mapping[str, Meaning]] = {
+    "ContainerNotFound": (ContainerNotFoundError, False),
+    "BlobNotFound": (ObjectNotFoundError, False),
+    "BlobBeingRehydrated": (PreconditionFailedError, False),
+    "CannotVerifyCopySource": (ObjectNotFoundError, False),
+    "ContainerAlreadyExists": (AlreadyExistsError, False),
+    "ContainerBeingDeleted": (ServiceUnavailableError, True),
+    "ContainerDisabled": (PermissionDeniedError, False),
+    # Conditions, and everything else that is in another state than the caller thinks
+    "BlobAlreadyExists": (PreconditionFailedError, False),
+    "BlobArchived": (PreconditionFailedError, False),
+    "BlobImmutableDueToPolicy": (PermissionDeniedError, False),
+    "ConditionNotMet": (PreconditionFailedError, False),
+    "CopyAcrossAccountsNotSupported": (UnsupportedError, False),
+    "InvalidBlobOrBlock": (PreconditionFailedError, False),
+    "InvalidBlockList": (PreconditionFailedError, False),
+    "InvalidBlobType": (InvalidArgumentError, False),
+    "LeaseAlreadyPresent": (PreconditionFailedError, False),
+    "LeaseIdMismatchWithBlobOperation": (PreconditionFailedError, False),
+    "LeaseIdMismatchWithContainerOperation": (PreconditionFailedError, False),
+    "LeaseIdMismatchWithLeaseOperation": (PreconditionFailedError, False),
+    "LeaseIdMissing": (PreconditionFailedError, False),
+    "LeaseLost": (PreconditionFailedError, False),
+    "NoPendingCopyOperation": (PreconditionFailedError, False),
+    "PendingCopyOperation": (PreconditionFailedError, False),
+    "SnapshotsPresent": (PreconditionFailedError, False),
+    "SourceConditionNotMet": (PreconditionFailedError, False),
+    "TargetConditionNotMet": (PreconditionFailedError, False),
+    "UploadInProgress": (PreconditionFailedError, False),
+    "InvalidRange": (RangeNotSatisfiableError, False),
+    # Who is asking
+    "AuthenticationFailed": (AuthenticationError, False),
+    "InvalidAuthenticationInfo": (AuthenticationError, False),
+    "NoAuthenticationInformation": (AuthenticationError, False),
+    "AccountIsDisabled": (PermissionDeniedError, False),
+    "AuthorizationFailure": (PermissionDeniedError, False),
+    "AuthorizationPermissionMismatch": (PermissionDeniedError, False),
+    "AuthorizationProtocolMismatch": (PermissionDeniedError, False),
+    "AuthorizationResourceTypeMismatch": (PermissionDeniedError, False),
+    "AuthorizationServiceMismatch": (PermissionDeniedError, False),
+    "AuthorizationSourceIPMismatch": (PermissionDeniedError, False),
+    "InsufficientAccountPermissions": (PermissionDeniedError, False),
+    "PublicAccessNotPermitted": (PermissionDeniedError, False),
+    "UnauthorizedBlobOverwrite": (PermissionDeniedError, False),
+    # What is asked
+    "BlockCountExceedsLimit": (InvalidArgumentError, False),
+    "BlockListTooLong": (InvalidArgumentError, False),
+    "EmptyMetadataKey": (InvalidArgumentError, False),
+    "InvalidMetadata": (InvalidArgumentError, False),
+    "MetadataTooLarge": (InvalidArgumentError, False),
+    "RequestBodyTooLarge": (InvalidArgumentError, False),
+    "InvalidResourceName": (InvalidNameError, False),
+    "InvalidUri": (InvalidNameError, False),
+    "OutOfRangeInput": (InvalidArgumentError, False),
+    "FeatureVersionMismatch": (UnsupportedError, False),
+    "APINotImplemented": (UnsupportedError, False),
+    "NotImplemented": (UnsupportedError, False),
+    "UnsupportedHttpVerb": (UnsupportedError, False),
+    "UnsupportedHeader": (UnsupportedError, False),
+    # Harm on the way
+    "Crc64Mismatch": (ChecksumMismatchError, True),
+    "Md5Mismatch": (ChecksumMismatchError, True),
+    # Later, perhaps
+    "InternalError": (ServiceUnavailableError, True),
+    "OperationTimedOut": (StorageTimeoutError, True),
+    "ServerBusy": (RateLimitedError, True),
+}
+
+_BY_STATUS: Final[Mapping[int, Meaning]] = {
+    304: (NotModifiedError, False),
+    400: (InvalidArgumentError, False),
+    401: (AuthenticationError, False),
+    403: (PermissionDeniedError, False),
+    405: (UnsupportedError, False),
+    408: (StorageTimeoutError, True),
+    409: (PreconditionFailedError, False),
+    412: (PreconditionFailedError, False),
+    416: (RangeNotSatisfiableError, False),
+    429: (RateLimitedError, True),
+    500: (ServiceUnavailableError, True),
+    501: (UnsupportedError, False),
+    502: (ServiceUnavailableError, True),
+    503: (ServiceUnavailableError, True),
+    504: (ServiceUnavailableError, True),
+}
+
+_OF_UPLOADS: Final = frozenset({"abort_upload", "list_parts"})
+"""Operations that find no upload where there is nothing."""
+
+_OWN_WORDS: Final[Mapping[str, str]] = {
+    "BlobArchived": "the object is in the archive; change its tier first, and wait",
+    "InvalidBlobOrBlock": "parts of an upload by other software lie under this name; remove them, or wait for a week",
+    "InvalidBlockList": "the parts are gone: somebody else has written this object, or removed it, in the meantime",
+    "SnapshotsPresent": "the object has snapshots; delete_snapshots=True lets them go with it",
+}
+
+
+def read_error(request: Request, response: Response) -> StorageError | None:
+    """The error in an answer; None where it is a success."""
+    if response.status < 300:
+        return None
+    fields = _error_fields(response.body)
+    code = response.headers.get("x-ms-error-code") or fields.get("Code") or None
+    kind, is_retryable = meaning(code, response.status, request.operation)
+    if kind is AuthenticationError and "date header" in fields.get("AuthenticationErrorDetail", "").lower():
+        kind = ClockSkewError
+    return kind(
+        _message(kind, code, fields, response.status),
+        status=response.status,
+        code=code,
+        request_id=response.headers.get("x-ms-request-id") or None,
+        retryable=is_retryable,
+        retry_after_s=CONTAINER_DELETION_S if code == "ContainerBeingDeleted" else None,
+    )
+
+
+def unexpected(request: Request, response: Response, message: str) -> UnexpectedResponseError:
+    """The error that an answer is a success by its status, and nonsense by its content."""
+    return UnexpectedResponseError(
+        message,
+        provider="azure",
+        operation=request.operation,
+        container=request.container,
+        key=request.key,
+        status=response.status,
+        request_id=response.headers.get("x-ms-request-id"),
+    )
+
+
+def meaning(code: str | None, status: int, operation: str) -> Meaning:
+    """Class and retryability of an error, by its code, else by the status of the answer."""
+    if status == 404 and operation in _OF_UPLOADS:
+        return UploadNotFoundError, False
+    if code is not None and code in _BY_CODE and status != 304:
+        return _BY_CODE[code]
+    if status == 404:
+        return (ContainerNotFoundError if "container" in operation else ObjectNotFoundError), False
+    return _BY_STATUS.get(status, (StorageError, False))
+
+
+def _error_fields(body: bytes) -> Record:
+    """The fields of an error document; none where the body is something else."""
+    try:
+        document = parse(body)
+    except MalformedXMLError:
+        return {}
+    return document.fields if document.root == "Error" else {}
+
+
+def _message(kind: type[StorageError], code: str | None, fields: Record, status: int) -> str:
+    if code in _OWN_WORDS:
+        return _OWN_WORDS[code]
+    # The service's words repeat what was signed.
+    if kind is ClockSkewError:
+        return "the clock of this machine and that of the service are too far apart"
+    if kind is AuthenticationError:
+        return "the service does not accept the credentials"
+    # The lines after the first repeat the request's id and the time.
+    return scrub(fields.get("Message", "").strip().partition("\n")[0]) or f"the service answered with status {status}"
