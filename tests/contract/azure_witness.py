@@ -30,7 +30,7 @@ def service_client(server: AzuriteServer) -> BlobServiceClient:
         credential={"account_name": server.account, "account_key": server.key},
         api_version=API_VERSION,
         retry_total=0,
-        connection_verify=str(server.ca_bundle) if server.scheme == "https" else True,
+        connection_verify=True if server.ca_bundle is None else str(server.ca_bundle),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from aiostorage import AzureDriver
-from aiostorage.testing import DriverContract
+from aiostorage.testing import Deviation, DriverContract
 from tests.contract.azure_witness import AzureWitness, service_client
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ class TestAzurite(DriverContract):
         r"[\x00-\x1f\x7f]": "Azure's rules of naming",
         r"\\": "a backslash becomes a slash",
         r"\.(?:/|\Z)": "a dot at the end of a segment may be dropped",
+    }
+
+    deviations: ClassVar = {
+        Deviation.PARTS_STAY: "only writing the object removes them, or a week",
+        Deviation.ONE_UPLOAD_OF_A_KEY: "completing it removes the blocks of the others",
+        Deviation.UTF16_ORDER: "it sorts names as JavaScript does",
     }
 
     @pytest.fixture

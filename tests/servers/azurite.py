@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import ssl
 from typing import TYPE_CHECKING, ClassVar
 
 import trustme
@@ -36,7 +35,7 @@ class AzuriteServer(Server):
                 return
             shutil.rmtree(self.home, ignore_errors=True)
             self.home.mkdir(parents=True)
-            # The version is named, because npm would choose an older one for an older node, on which this one runs, too.
+            # npm would choose an older version for an older node; this one runs there, too.
             package = self.lock.read_text(encoding="ascii").strip()
             run(["npm", "install", "--no-fund", "--no-audit", "--no-save", "--loglevel=error", package], cwd=self.home)
             done.touch()
@@ -47,15 +46,16 @@ class AzuriteServer(Server):
         command = ["node", str(main), "--blobHost", "127.0.0.1", "--blobPort", str(port)]
         command += ["--inMemoryPersistence", "--silent", "--disableTelemetry", "--disableProductStyleUrl"]
         self.spawn("azurite", [*command, *self.arguments()])
-        self.wait_for(port, tls=self.tls())
+        self.wait_for(port, ca_bundle=self.ca_bundle)
         self.endpoint = f"{self.scheme}://127.0.0.1:{port}/{self.account}"
 
     def arguments(self) -> list[str]:
         """What else it is started with."""
         return []
 
-    def tls(self) -> ssl.SSLContext | None:
-        """Whom a client trusts; None where there is no TLS."""
+    @property
+    def ca_bundle(self) -> Path | None:
+        """Who has signed its certificate; None where there is no TLS."""
         return None
 
     def environ(self) -> dict[str, str]:
@@ -73,7 +73,6 @@ class AzuriteTLSServer(AzuriteServer):
 
     @property
     def ca_bundle(self) -> Path:
-        """Who has signed its certificate."""
         return self.run_dir / "ca.pem"
 
     def arguments(self) -> list[str]:
@@ -84,6 +83,3 @@ class AzuriteTLSServer(AzuriteServer):
         chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
         certificate.private_key_pem.write_to_path(key)
         return ["--oauth", "basic", "--cert", str(chain), "--key", str(key)]
-
-    def tls(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self.ca_bundle)

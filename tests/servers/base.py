@@ -11,6 +11,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator, Mapping
     from types import TracebackType
     from typing import Self
@@ -161,8 +161,9 @@ class Server(ABC):
         for other, _ in self._processes:
             _signal(other, signal.SIGKILL)
 
-    def wait_for(self, port: int, path: str = "/", *, tls: ssl.SSLContext | None = None) -> None:
-        """Wait until the port answers a request with anything at all."""
+    def wait_for(self, port: int, path: str = "/", *, ca_bundle: Path | None = None) -> None:
+        """Wait until the port answers a request with anything at all; over TLS, if ``ca_bundle`` is given."""
+        tls = None if ca_bundle is None else ssl.create_default_context(cafile=ca_bundle)
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             if self._death:

@@ -32,10 +32,11 @@ def sign(request: Batch, credential: AzureCredential | None, now: datetime, *, v
          for number, part in enumerate(parts)],
         boundary,
     )  # fmt: skip
-    headers = {**request.headers, "content-type": f"multipart/mixed; boundary={boundary}"}
-    outer = Request(operation=request.operation, method=request.method, url=request.url, headers=headers, body=body)
-    url, headers, _ = signing.sign(outer, credential, now, version=version, origin=origin)
-    return Wire(url, headers, body)
+    content_type = {"content-type": f"multipart/mixed; boundary={boundary}"}
+    outer = Request(
+        operation=request.operation, method=request.method, url=request.url, headers=content_type, body=body
+    )
+    return signing.sign(outer, credential, now, version=version, origin=origin)._replace(body=body)
 
 
 def _part(request: Request, wire: Wire) -> bytes:
@@ -59,16 +60,14 @@ def read(request: Batch, response: Response) -> list[StorageError | None]:
         ]
     except ValueError as error:
         raise errors.unexpected(request, response, f"the answer is no batch: {error}") from None
-    by_number: dict[str, Response] = {headers.get("content-id", ""): answer for headers, answer in answers}
-    results: list[StorageError | None] = []
-    for number, inner in enumerate(request.inner):
-        answer = by_number.get(str(number))
-        if answer is None:
-            error: StorageError | None = errors.unexpected(inner, response, "nobody tells what became of it")
-        else:
-            error = errors.read_error(inner, answer)
-        results.append(error)
-    return results
+    by_number = {headers.get("content-id", ""): answer for headers, answer in answers}
+    return [_result(inner, by_number.get(str(number)), response) for number, inner in enumerate(request.inner)]
+
+
+def _result(request: Request, answer: Response | None, whole: Response) -> StorageError | None:
+    if answer is None:
+        return errors.unexpected(request, whole, "nobody tells what became of it")
+    return errors.read_error(request, answer)
 
 
 def outcome(ref: ObjectRef, error: StorageError | None) -> DeleteOutcome:

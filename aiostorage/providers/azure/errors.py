@@ -193,7 +193,7 @@ def _error_fields(body: bytes) -> Record:
 
 
 def _message(kind: type[StorageError], code: str | None, fields: Record, status: int) -> str:
-    if code in _OWN_WORDS:
+    if code is not None and code in _OWN_WORDS:
         return _OWN_WORDS[code]
     # The service's words repeat what was signed.
     if kind is ClockSkewError:

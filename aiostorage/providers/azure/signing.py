@@ -186,22 +186,21 @@ def blob_sas(
     }
     resource = f"/blob/{account}/{container}/{blob}"
     lines = [permissions, "", fields["se"], resource]
-    match key:
-        case SharedKey():
-            lines.append("")  # no stored policy
-            secret = key.account_key
-        case DelegationKey():
-            named = {
-                "skoid": key.object_id,
-                "sktid": key.tenant_id,
-                "skt": key.start,
-                "ske": key.expiry,
-                "sks": key.service,
-                "skv": key.version,
-            }
-            lines += [*named.values(), "", "", ""]  # no authorised or unauthorised user, no correlation id
-            fields |= named
-            secret = key.value
+    if isinstance(key, SharedKey):
+        lines.append("")  # no stored policy
+        secret = key.account_key
+    else:
+        named = {
+            "skoid": key.object_id,
+            "sktid": key.tenant_id,
+            "skt": key.start,
+            "ske": key.expiry,
+            "sks": key.service,
+            "skv": key.version,
+        }
+        lines += [*named.values(), "", "", ""]  # no authorised or unauthorised user, no correlation id
+        fields |= named
+        secret = key.value
     lines += ["", fields["spr"], SAS_VERSION, fields["sr"], snapshot or version_id or "", ""]  # any address, no scope
     lines += [overrides.get(name, "") for name in ("rscc", "rscd", "rsce", "rscl", "rsct")]
     fields["sig"] = _hmac(secret, "\n".join(lines))
