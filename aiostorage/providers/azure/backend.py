@@ -7,14 +7,13 @@ import os
 import secrets
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from aiostorage import checksums
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
 from aiostorage._tasks import clean_up
 from aiostorage.errors import (
-    AuthenticationError,
     ContainerNotEmptyError,
     InvalidArgumentError,
     NotFoundError,
@@ -26,39 +25,47 @@ from aiostorage.errors import (
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.models import WHOLE, ByteRange, ObjectHash, ObjectRef, Page, Part, PresignedRequest, Upload
-from aiostorage.providers.azure import batch, blocks, config, credentials, names, requests, responses, signing
+from aiostorage.models import (
+    PLAIN,
+    ByteRange,
+    ObjectHash,
+    ObjectRef,
+    Page,
+    Part,
+    PresignedRequest,
+    ReadOptions,
+    Upload,
+)
+from aiostorage.providers.azure import batch, blocks, config, names, requests, responses, signing
+from aiostorage.providers.azure.access import Access
+from aiostorage.providers.azure.administration import AzureAdministration
 from aiostorage.providers.azure.errors import read_error
+from aiostorage.providers.azure.headers import content_headers, md5_header, presigned_headers, response_overrides
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from aiostorage._http.credentials import CredentialCache
     from aiostorage._http.messages import Request, Wire
     from aiostorage.backend import CDN, OnSent
     from aiostorage.models import (
         Buffer,
         Capabilities,
         ContainerInfo,
+        ContainerOptions,
         DeleteOutcome,
         ListQuery,
         ObjectInfo,
+        PostPolicy,
         Prefix,
-        ReadOptions,
+        PresignedPost,
+        PresignOptions,
         WriteOptions,
     )
-    from aiostorage.providers.azure.credentials import AzureCredential, DelegationKey, OwnedTokenCredential
-
-_Name: TypeAlias = tuple[str, str, str]
-"""Container, key and id of an upload."""
-
-MAX_ABORTED = 10_000
-"""How many aborted uploads are remembered, so that their blocks are no obstacle to the removal of others."""
+    from aiostorage.providers.azure.credentials import AzureCredential, DelegationKey
 
 BLOCK_LISTS_AT_ONCE = 16
 
-_SKEW = timedelta(minutes=15)
 _PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "cw", "DELETE": "d"}
 
 
@@ -85,17 +92,15 @@ class AzureBackend:
     name = "azure"
 
     def __init__(self, **options: Unpack[config.AzureOptions]) -> None:
-        self._settings, http_options = config.split_options(options)
-        self._site, self._lasting = config.make_site(self._settings, os.environ)
-        self._owned: OwnedTokenCredential | None = None
-        self._credentials = self._find_credentials()
-        self._delegation: DelegationKey | None = None
-        self._aborted: dict[_Name, bool] = {}  # and whether blocks had to be left; a dict keeps the order
+        settings, http_options = config.split_options(options)
+        self._site, lasting = config.make_site(settings, os.environ)
+        self._access = Access(settings, self._site, lasting)
+        self._aborted = blocks.AbortedUploads()
         self._http = HTTPClient["AzureCredential"](
             provider=self.name,
             sign=self._sign,
             read_error=read_error,
-            credentials=self._credentials,
+            credentials=self._access.credentials,
             **http_options,
         )
 
@@ -112,10 +117,10 @@ class AzureBackend:
 
     # Containers
 
-    async def create_container(self, container: str) -> ContainerInfo:
+    async def create_container(self, container: str, options: ContainerOptions = PLAIN) -> ContainerInfo:
         """Make a container. One of this name that is still being removed is waited for."""
         self.check_name(container)
-        response = await self._http.send(requests.create_container(self._site, container))
+        response = await self._http.send(requests.create_container(self._site, container, options))
         return responses.container_info(container, response.headers)
 
     async def head_container(self, container: str) -> ContainerInfo:
@@ -151,7 +156,7 @@ class AzureBackend:
         self.check_name(container, key)
         self._check_writing("put_object", options)
         md5 = await checksums.digest("md5", body)
-        digests = requests.md5_header(md5)
+        digests = md5_header(md5)
         request = requests.put_object(self._site, container, key, body, options, digests=digests, on_sent=on_sent)
         response = await self._http.send(request)
         computed = ObjectHash(algorithm="md5", value=md5.hex())
@@ -184,35 +189,43 @@ class AzureBackend:
         response = await self._http.send(requests.head_object(self._site, container, key, options))
         return responses.object_info(key, response.headers)
 
-    async def delete_object(self, container: str, key: str, *, version_id: str | None = None) -> None:
+    async def delete_object(
+        self,
+        container: str,
+        key: str,
+        *,
+        version_id: str | None = None,
+        if_match: str | None = None,
+        bypass_retention: bool = False,
+    ) -> None:
         """Remove an object with its snapshots, or one snapshot or version of it."""
         self.check_name(container, key)
         self._check_version("delete_object", version_id)
-        ref = ObjectRef(container=container, key=key, version_id=version_id)
+        ref = ObjectRef(container=container, key=key, version_id=version_id, if_match=if_match)
         try:
             await self._http.send(requests.delete_object(self._site, ref))
         except ObjectNotFoundError:
             return
 
-    async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
+    async def delete_objects(
+        self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
+    ) -> Sequence[DeleteOutcome]:
         """Remove many objects with one request."""
         self.check_name(container)
         limit = self.capabilities.limits.max_delete_batch
         if len(refs) > limit:
             raise InvalidArgumentError(f"more than {limit} objects to delete at once", provider=self.name)
-        refused: dict[ObjectRef, StorageError] = {}
+        results: dict[ObjectRef, StorageError | None] = {}
         for ref in refs:
             self.check_name(container, ref.key)
             try:
                 self._check_version("delete_objects", ref.version_id)
             except UnsupportedError as error:
-                refused[ref] = error
-        unique = [ref for ref in dict.fromkeys(refs) if ref not in refused]
-        results: dict[ObjectRef, StorageError | None] = {**refused}
+                results[ref] = error
+        unique = [ref for ref in dict.fromkeys(refs) if ref not in results]
         if unique:
             request = requests.delete_objects(self._site, container, unique)
-            response = await self._http.send(request)
-            results |= zip(unique, batch.read(request, response), strict=True)
+            results |= zip(unique, batch.read(request, await self._http.send(request)), strict=True)
         return [batch.outcome(ref, results[ref]) for ref in refs]
 
     async def copy_object(
@@ -226,17 +239,18 @@ class AzureBackend:
         self.check_name(container, key)
         self.check_name(source.container, source.key)
         self._check_version("copy_object", source.version_id)
+        self._check_source_key("copy_object", source)
         if options is None:
             request = requests.copy_object(self._site, source, container, key)
             return responses.copy_object(request, await self._http.send(request))
         self._check_writing("copy_object", options)
-        info = await self.head_object(source.container, source.key, replace(WHOLE, version_id=source.version_id))
+        reading = ReadOptions(version_id=source.version_id, if_match=source.if_match)
+        info = await self.head_object(source.container, source.key, reading)
+        pinned = replace(source, if_match=info.etag)
         upload = await self.create_upload(container, key, options)
-        parts: list[Part] = []
         try:
-            if info.size:
-                whole = ByteRange(0, info.size)
-                parts.append(await self._copy_part(upload, 1, source, whole, if_match=info.etag))
+            size = info.size or 0  # there are no blocks of nothing
+            parts = [await self.copy_part(upload, 1, pinned, ByteRange(0, size))] if size else []
             return await self.complete_upload(upload, parts, options)
         except BaseException:
             await clean_up(self._abort_quietly(upload))
@@ -256,15 +270,16 @@ class AzureBackend:
         """Begin an upload by parts. Azure is not told: it knows only blocks."""
         self.check_name(container, key)
         self._check_writing("create_upload", options)
-        requests.content_headers(options)  # what is wrong with them is said now, not after all parts are there
-        return Upload(container=container, key=key, upload_id=secrets.token_hex(blocks.ID_BYTES))
+        content_headers(options)  # what is wrong with them is said now, not after all parts are there
+        upload_id = secrets.token_hex(blocks.ID_BYTES)
+        return Upload(container=container, key=key, upload_id=upload_id, customer_key=options.customer_key)
 
     async def upload_part(
         self, upload: Upload, number: int, offset: int, body: Buffer, *, on_sent: OnSent | None = None
     ) -> Part:
         """Store a part; Azure checks its MD5."""
         md5 = await checksums.digest("md5", body)
-        digests = requests.md5_header(md5)
+        digests = md5_header(md5)
         request = requests.upload_part(self._site, upload, number, body, digests=digests, on_sent=on_sent)
         await self._http.send(request)
         return Part(
@@ -279,7 +294,11 @@ class AzureBackend:
         """Store a part that is a range of an object the account holds already."""
         self.check_name(source.container, source.key)
         self._check_version("copy_part", source.version_id)
-        return await self._copy_part(upload, number, source, byte_range, if_match=None)
+        self._check_source_key("copy_part", source)
+        await self._http.send(requests.copy_part(self._site, upload, number, source, byte_range))
+        start, stop = byte_range
+        etag = blocks.block_name(upload.upload_id, number)
+        return Part(number=number, offset=start, size=(stop or 0) - start, etag=etag)
 
     async def complete_upload(self, upload: Upload, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
         """Publish the parts as one object."""
@@ -290,20 +309,17 @@ class AzureBackend:
         except PreconditionFailedError as error:
             # An earlier try may have arrived, and its answer not: then the blocks are in use.
             if error.attempts > 1 and await self._is_made_of(upload, parts):
-                return await self.head_object(upload.container, upload.key, WHOLE)
+                reading = ReadOptions(customer_key=options.customer_key)
+                return await self.head_object(upload.container, upload.key, reading)
             raise
         size = sum(part.size for part in parts)
         return responses.written(request, response.headers, options, size=size, object_hash=None)
 
     async def abort_upload(self, upload: Upload) -> None:
         """Drop the parts of an upload, as far as that is possible; see the head of this class."""
-        name = _name(upload)
-        self._aborted[name] = False
-        if len(self._aborted) > MAX_ABORTED:
-            del self._aborted[next(iter(self._aborted))]
+        self._aborted.add(upload)
         found = await self._unused_blocks("abort_upload", upload.container, upload.key)
-        owners = {(upload.container, upload.key, block.upload_id) for block in found}
-        if name not in owners:
+        if not any(block.upload_id == upload.upload_id for block in found):
             raise UploadNotFoundError(
                 "there is no such upload (any more)",
                 provider=self.name,
@@ -311,14 +327,14 @@ class AzureBackend:
                 container=upload.container,
                 key=upload.key,
             )
-        if all(owner in self._aborted for owner in owners):
+        if self._aborted.cover(upload, found):
             try:
                 await self._http.send(requests.drop_blocks(self._site, upload))
-            except PreconditionFailedError:
+            except PreconditionFailedError:  # an object is there
                 pass
             else:
                 return
-        self._aborted[name] = True
+        self._aborted.leave(upload)
 
     async def list_uploads(self, container: str, *, prefix: str, token: str | None) -> Page[Upload]:
         """One page of unfinished uploads, as far as listings show them: those of names without an object."""
@@ -344,7 +360,7 @@ class AzureBackend:
 
     async def list_parts(self, upload: Upload, *, token: str | None) -> Page[Part]:
         """The parts of an upload; there is only one page."""
-        is_left = self._aborted.get(_name(upload), False)
+        is_left = self._aborted.is_left(upload)
         found = [] if is_left else await self._unused_blocks("list_parts", upload.container, upload.key)
         page = responses.list_parts(found, upload.upload_id)
         if not page.items:
@@ -359,23 +375,25 @@ class AzureBackend:
 
     # The rest
 
-    async def presign(
-        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str]
-    ) -> PresignedRequest:
+    async def presign(self, method: str, container: str, key: str, options: PresignOptions) -> PresignedRequest:
         """Sign a request for somebody else to send.
 
-        With a bearer token Azure is asked for a key to sign with, which lives for a week at most.
+        With a bearer token Azure is asked for a key to sign with, which lives for a week at most. What
+        Azure signs is what may be done, not the headers: it does not refuse others.
         """
         self.check_name(container, key)
+        self._check_version("presign", options.version_id)
         if method not in _PERMISSIONS:
             raise InvalidArgumentError(f"{method} requests cannot be presigned", provider=self.name)
-        if expires_in_s < 1:
+        if options.expires_in_s < 1:
             raise InvalidArgumentError("a presigned request lives for a second at least", provider=self.name)
-        signed = requests.presigned_headers(method, headers)
-        signing_key = await self._signing_key(expires_in_s)
-        expires_at = (self._http.now() + timedelta(seconds=expires_in_s)).replace(microsecond=0)
+        headers = presigned_headers(options, is_upload=method == "PUT" and options.upload is None)
+        overrides = response_overrides(options.response_headers)
+        signing_key = await self._access.signing_key(options.expires_in_s, self._http.now(), self._delegation_key)
+        expires_at = (self._http.now() + timedelta(seconds=options.expires_in_s)).replace(microsecond=0)
         if signing_key.expires_at is not None:
             expires_at = min(expires_at, signing_key.expires_at)
+        snapshot, version_id = requests.split_version(options.version_id)
         token = signing.blob_sas(
             signing_key,
             self._site.account,
@@ -383,10 +401,21 @@ class AzureBackend:
             key,
             permissions=_PERMISSIONS[method],
             expires_at=expires_at,
+            snapshot=snapshot,
+            version_id=version_id,
             https_only=self._site.scheme == "https",
+            response_headers=overrides,
         )
-        url = signing.with_token(requests.object_url(self._site, container, key), token)
-        return PresignedRequest(method=method, url=url, headers=signed, expires_at=expires_at)
+        url = signing.with_token(requests.presigned_url(self._site, container, key, options), token)
+        return PresignedRequest(method=method, url=url, headers=headers, expires_at=expires_at)
+
+    async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
+        """Azure has no forms for browsers."""
+        raise UnsupportedError("there are no signed forms here", provider=self.name, operation="presign_post")
+
+    def administration(self) -> AzureAdministration:
+        """Tags, tiers, retention, documents of containers; and snapshots, leases and copies, which only Azure has."""
+        return AzureAdministration(self._site, self._http)
 
     def cdn(self, container: str) -> CDN:
         """Azure's content delivery is another service."""
@@ -395,25 +424,7 @@ class AzureBackend:
     async def aclose(self) -> None:
         """Close all connections; a credential that was handed in stays open."""
         await self._http.aclose()
-        owned, self._owned = self._owned, None
-        if owned is not None:
-            await owned.close()
-
-    def _find_credentials(self) -> CredentialCache[AzureCredential] | None:
-        if self._settings.anonymous:
-            return None
-        if self._lasting is not None:
-            return credentials.fixed(self._lasting)
-        return credentials.from_identity(self._identity, credentials.SCOPE)
-
-    async def _identity(self) -> credentials.TokenCredential:
-        if self._settings.credential is not None:
-            return self._settings.credential
-        if self._site.scheme != "https":
-            raise AuthenticationError("no credentials are given, and tokens are sent over https only", provider="azure")
-        if self._owned is None:
-            self._owned = await asyncio.to_thread(credentials.make_default_credential)
-        return self._owned
+        await self._access.aclose()
 
     def _sign(self, request: Request, credential: AzureCredential | None, now: datetime) -> Wire:
         version, origin = self._site.api_version, self._site.url
@@ -421,31 +432,9 @@ class AzureBackend:
             return batch.sign(request, credential, now, version=version, origin=origin)
         return signing.sign(request, credential, now, version=version, origin=origin)
 
-    async def _signing_key(self, life_s: float) -> credentials.SharedKey | DelegationKey:
-        """What can sign for others: the account's key, or one that Azure gives to an identity."""
-        if self._credentials is None:
-            raise AuthenticationError("anonymous access has nothing to sign with", provider=self.name)
-        match await self._credentials.get():
-            case credentials.SharedKey() as key:
-                return key
-            case credentials.SASToken():
-                raise AuthenticationError(
-                    "a shared access signature cannot sign others; the account's key or a bearer token can",
-                    provider=self.name,
-                )
-            case credentials.BearerToken():
-                if life_s > signing.MAX_DELEGATION_S:
-                    raise InvalidArgumentError(
-                        f"a request presigned with a bearer token lives for {signing.MAX_DELEGATION_S} seconds at most",
-                        provider=self.name,
-                    )
-        now = self._http.now()
-        known = self._delegation
-        if known is None or known.expires_at is None or known.expires_at < now + timedelta(seconds=life_s):
-            expiry = now + timedelta(seconds=signing.MAX_DELEGATION_S)
-            request = requests.delegation_key(self._site, now - _SKEW, expiry)
-            known = self._delegation = responses.delegation_key(request, await self._http.send(request))
-        return known
+    async def _delegation_key(self, start: datetime, expiry: datetime) -> DelegationKey:
+        request = requests.delegation_key(self._site, start, expiry)
+        return responses.delegation_key(request, await self._http.send(request))
 
     async def _from_start(self, container: str, key: str, options: ReadOptions) -> ReadOptions:
         """The last bytes as a range that begins at the start, of the version that is there: Azure has no other."""
@@ -457,19 +446,6 @@ class AzureBackend:
             )
         byte_range = ByteRange(max(info.size + length, 0), None)
         return replace(options, byte_range=byte_range, if_match=info.etag, if_none_match=None)
-
-    async def _copy_part(
-        self, upload: Upload, number: int, source: ObjectRef, byte_range: ByteRange, *, if_match: str | None
-    ) -> Part:
-        request = requests.copy_part(self._site, upload, number, source, byte_range, if_match=if_match)
-        await self._http.send(request)
-        start, stop = byte_range
-        return Part(
-            number=number,
-            offset=start,
-            size=(stop or 0) - start,
-            etag=blocks.block_name(upload.upload_id, number),
-        )
 
     async def _unused_blocks(self, operation: str, container: str, key: str) -> list[blocks.Block]:
         request = requests.list_blocks(self._site, operation, container, key)
@@ -503,7 +479,11 @@ class AzureBackend:
     def _check_writing(self, operation: str, options: WriteOptions) -> None:
         if options.if_none_match not in {None, "*"}:
             raise InvalidArgumentError('if_none_match of a write is "*"', provider=self.name, operation=operation)
+        if (missing := self.capabilities.missing_for(options)) is not None:
+            raise UnsupportedError(f"there is no {missing} here", provider=self.name, operation=operation)
 
-
-def _name(upload: Upload) -> _Name:
-    return upload.container, upload.key, upload.upload_id
+    def _check_source_key(self, operation: str, source: ObjectRef) -> None:
+        if source.customer_key is not None:
+            raise UnsupportedError(
+                "Azure does not copy what is encrypted with a key of ours", provider=self.name, operation=operation
+            )

@@ -21,21 +21,17 @@ if TYPE_CHECKING:
     from aiostorage.providers.azure.credentials import AzureCredential
     from aiostorage.providers.azure.requests import Batch
 
+_PART = {"content-type": "application/http", "content-transfer-encoding": "binary"}
+
 
 def sign(request: Batch, credential: AzureCredential | None, now: datetime, *, version: str, origin: str) -> Wire:
     """The request with its body, in which each of its parts is signed."""
     parts = [_part(inner, signing.sign(inner, credential, now, version=None, origin=origin)) for inner in request.inner]
-    # What goes over the wire decides about the boundary, so that the same batch is the same request.
     boundary = f"batch_{hashlib.sha256(b''.join(parts)).hexdigest()[:32]}"
-    body = multipart.join(
-        [({"content-type": "application/http", "content-transfer-encoding": "binary", "content-id": str(number)}, part)
-         for number, part in enumerate(parts)],
-        boundary,
-    )  # fmt: skip
-    content_type = {"content-type": f"multipart/mixed; boundary={boundary}"}
-    outer = Request(
-        operation=request.operation, method=request.method, url=request.url, headers=content_type, body=body
-    )
+    numbered = [({**_PART, "content-id": str(number)}, part) for number, part in enumerate(parts)]
+    body = multipart.build(numbered, boundary)
+    headers = {"content-type": f"multipart/mixed; boundary={boundary}"}
+    outer = Request(operation=request.operation, method=request.method, url=request.url, headers=headers, body=body)
     return signing.sign(outer, credential, now, version=version, origin=origin)._replace(body=body)
 
 
@@ -54,14 +50,11 @@ def read(request: Batch, response: Response) -> list[StorageError | None]:
         UnexpectedResponseError: It is no such document.
     """
     try:
-        answers = [
-            (headers, multipart.parse_response(content))
-            for headers, content in multipart.split(response.body, response.headers.get("content-type", ""))
-        ]
-    except ValueError as error:
+        parts = multipart.parse(response.body, response.headers.get("content-type", ""))
+        answers = {part.headers.get("content-id"): multipart.embedded_response(part.content) for part in parts}
+    except multipart.MalformedMultipartError as error:
         raise errors.unexpected(request, response, f"the answer is no batch: {error}") from None
-    by_number = {headers.get("content-id", ""): answer for headers, answer in answers}
-    return [_result(inner, by_number.get(str(number)), response) for number, inner in enumerate(request.inner)]
+    return [_result(inner, answers.get(str(number)), response) for number, inner in enumerate(request.inner)]
 
 
 def _result(request: Request, answer: Response | None, whole: Response) -> StorageError | None:

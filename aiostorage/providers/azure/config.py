@@ -6,9 +6,9 @@ import binascii
 import re
 from base64 import b64decode
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from aiostorage._http.endpoint import parse_endpoint
+from aiostorage._http.endpoints import parse_endpoint
 from aiostorage._http.options import HTTPOptions
 from aiostorage.errors import AuthenticationError, InvalidArgumentError
 from aiostorage.models import Capabilities, Limits
@@ -71,6 +71,8 @@ class AzureOptions(HTTPOptions, total=False):
     """Sign nothing: for containers that are open to the public."""
     versioning: bool
     """Whether the account keeps versions, which it does not tell by itself (False)."""
+    immutability: bool
+    """Whether the account has immutability of versions, which it does not tell, either (False)."""
     delete_snapshots: bool
     """Whether deleting an object also deletes its snapshots (True); else one that has any stays."""
     api_version: str
@@ -89,6 +91,7 @@ class Settings:
     endpoint: str | None = None
     anonymous: bool = False
     versioning: bool = False
+    immutability: bool = False
     delete_snapshots: bool = True
     api_version: str = API_VERSION
 
@@ -108,6 +111,7 @@ def split_options(options: AzureOptions) -> tuple[Settings, HTTPOptions]:
         endpoint=options.pop("endpoint", None),
         anonymous=options.pop("anonymous", False),
         versioning=options.pop("versioning", False),
+        immutability=options.pop("immutability", False),
         delete_snapshots=options.pop("delete_snapshots", True),
         api_version=options.pop("api_version", API_VERSION),
     )
@@ -172,7 +176,7 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> tuple[Site, Sha
         if not account:
             raise InvalidArgumentError("which account? give account_name or connection_string", provider="azure")
         endpoint = f"https://{account}.blob.core.windows.net"
-    scheme, host, base_path = parse_endpoint(endpoint, provider="azure")
+    scheme, host, base_path = parse_endpoint(endpoint)
     account = _account_of(host, base_path, account)
     site = Site(
         scheme=scheme,
@@ -189,6 +193,16 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> tuple[Site, Sha
             server_side_copy=True,
             versioning=settings.versioning,
             presign=True,
+            presign_part=True,
+            conditional_parts=True,
+            conditional_copy=True,
+            delete_if_match=True,
+            update_in_place=True,
+            tags=True,
+            retention=settings.immutability,
+            restore=True,
+            encryption=frozenset({"customer"} if scheme == "https" else set[Literal["customer"]]()),
+            settings=frozenset({"acl", "public_access"}),
         ),
     )
     if settings.credential is not None and scheme != "https":

@@ -6,9 +6,10 @@ https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from aiostorage._http.scrub import scrub
+from aiostorage._http import failures
+from aiostorage._http.failures import BY_STATUS, Meaning, scrub
 from aiostorage._http.xml import MalformedXMLError, Record, parse
 from aiostorage.errors import (
     AlreadyExistsError,
@@ -18,7 +19,6 @@ from aiostorage.errors import (
     ContainerNotFoundError,
     InvalidArgumentError,
     InvalidNameError,
-    NotModifiedError,
     ObjectNotFoundError,
     PermissionDeniedError,
     PreconditionFailedError,
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiostorage._http.messages import Request, Response
-
-Meaning: TypeAlias = tuple[type[StorageError], bool]
-"""The class of an error, and whether the same request may succeed later."""
 
 CONTAINER_DELETION_S: Final = 10.0
 """How long to wait before a name is tried again whose container is still being removed: that takes half a minute."""
@@ -111,23 +108,8 @@ _BY_CODE: Final[Mapping[str, Meaning]] = {
     "ServerBusy": (RateLimitedError, True),
 }
 
-_BY_STATUS: Final[Mapping[int, Meaning]] = {
-    304: (NotModifiedError, False),
-    400: (InvalidArgumentError, False),
-    401: (AuthenticationError, False),
-    403: (PermissionDeniedError, False),
-    405: (UnsupportedError, False),
-    408: (StorageTimeoutError, True),
-    409: (PreconditionFailedError, False),
-    412: (PreconditionFailedError, False),
-    416: (RangeNotSatisfiableError, False),
-    429: (RateLimitedError, True),
-    500: (ServiceUnavailableError, True),
-    501: (UnsupportedError, False),
-    502: (ServiceUnavailableError, True),
-    503: (ServiceUnavailableError, True),
-    504: (ServiceUnavailableError, True),
-}
+_OTHERS: Final[Mapping[int, Meaning]] = {400: (InvalidArgumentError, False), 409: (PreconditionFailedError, False)}
+"""What statuses mean here that mean something else in each service."""
 
 _OF_UPLOADS: Final = frozenset({"abort_upload", "list_parts"})
 """Operations that find no upload where there is nothing."""
@@ -161,15 +143,8 @@ def read_error(request: Request, response: Response) -> StorageError | None:
 
 def unexpected(request: Request, response: Response, message: str) -> UnexpectedResponseError:
     """The error that an answer is a success by its status, and nonsense by its content."""
-    return UnexpectedResponseError(
-        message,
-        provider="azure",
-        operation=request.operation,
-        container=request.container,
-        key=request.key,
-        status=response.status,
-        request_id=response.headers.get("x-ms-request-id"),
-    )
+    request_id = response.headers.get("x-ms-request-id")
+    return failures.unexpected("azure", request, message, status=response.status, request_id=request_id)
 
 
 def meaning(code: str | None, status: int, operation: str) -> Meaning:
@@ -180,7 +155,7 @@ def meaning(code: str | None, status: int, operation: str) -> Meaning:
         return _BY_CODE[code]
     if status == 404:
         return (ContainerNotFoundError if "container" in operation else ObjectNotFoundError), False
-    return _BY_STATUS.get(status, (StorageError, False))
+    return BY_STATUS.get(status, _OTHERS.get(status, (StorageError, False)))
 
 
 def _error_fields(body: bytes) -> Record:

@@ -13,13 +13,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from aiostorage._http.words import decode, encode
+from aiostorage._http.metadata import decode, encode
 from aiostorage.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "x-ms-meta-"
+
+_NOTHING = "=?utf-8?B??="
+"""An empty text. An empty header may be lost."""
 
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _ESCAPED = re.compile(r"_x([0-9a-f]{4})_")
@@ -38,10 +41,7 @@ def to_headers(metadata: Mapping[str, str]) -> dict[str, str]:
         header = PREFIX + _TO_ESCAPE.sub(_escape, low)
         if not _TOKEN.fullmatch(low) or header in headers:
             raise InvalidArgumentError(f"{name!r} cannot be (another) name of metadata", provider="azure")
-        try:
-            headers[header] = encode(value)  # also where it is empty: an empty header may be lost
-        except UnicodeEncodeError:
-            raise InvalidArgumentError("text with lone surrogates cannot be sent", provider="azure") from None
+        headers[header] = encode(value) or _NOTHING
     return headers
 
 

@@ -1,28 +1,46 @@
 """Requests of Azure Blob Storage, one function for each operation. Pure: nothing is sent here.
 
-All text in a URL is encoded here, once, in the form that is signed; see ``signing``.
+All text in a URL is encoded here, once, in the form that is sent and signed.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from aiostorage._http import xml
+from aiostorage._http.canonical import quote_key, with_query
 from aiostorage._http.headers import header_text
 from aiostorage._http.messages import Request
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import EMPTY
 from aiostorage.providers.azure.blocks import block_name
+from aiostorage.providers.azure.headers import (
+    conditions_of,
+    content_headers,
+    key_headers,
+    public_access,
+    quoted_etag,
+    range_header,
+)
 from aiostorage.providers.azure.metadata import to_headers
-from aiostorage.providers.azure.signing import COPY_SOURCE, encode_query, quote_path
+from aiostorage.providers.azure.signing import COPY_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from aiostorage.models import Buffer, ByteRange, ListQuery, ObjectRef, ReadOptions, Upload, WriteOptions
+    from aiostorage.models import (
+        Buffer,
+        ByteRange,
+        ContainerOptions,
+        ListQuery,
+        ObjectRef,
+        PresignOptions,
+        ReadOptions,
+        Upload,
+        WriteOptions,
+    )
     from aiostorage.providers.azure.config import Site
 
 SNAPSHOT = "snapshot:"
@@ -39,19 +57,24 @@ class Batch(Request):
     inner: Sequence[Request]
 
 
+class _More(TypedDict, total=False):
+    headers: Mapping[str, str]
+    body: bytes
+
+
 def container_url(site: Site, container: str) -> str:
     """URL of a container."""
-    return f"{site.url}/{quote_path(container)}"
+    return f"{site.url}/{quote_key(container)}"
 
 
 def object_url(site: Site, container: str, key: str) -> str:
     """URL of a blob; the key is in it byte for byte."""
-    return f"{container_url(site, container)}/{quote_path(key)}"
+    return f"{container_url(site, container)}/{quote_key(key)}"
 
 
-def version_url(site: Site, ref: ObjectRef) -> str:
+def version_url(site: Site, container: str, key: str, version_id: str | None) -> str:
     """URL of a blob, or of a snapshot or version of it."""
-    return _with_query(object_url(site, ref.container, ref.key), _version(ref.version_id))
+    return with_query(object_url(site, container, key), _version(version_id))
 
 
 def _version(version_id: str | None) -> tuple[str, str | None]:
@@ -60,31 +83,42 @@ def _version(version_id: str | None) -> tuple[str, str | None]:
     return "versionid", version_id
 
 
-def _with_query(url: str, *parameters: tuple[str, str | None]) -> str:
-    """The URL with those parameters that are not None."""
-    query = encode_query([(name, value) for name, value in parameters if value is not None])
-    if not query:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}{query}"
-
-
 # Containers
 
 
 def list_containers(site: Site, *, prefix: str, token: str | None) -> Request:
     """List Containers. Source: https://learn.microsoft.com/rest/api/storageservices/list-containers2."""
-    url = _with_query(f"{site.url}/", ("comp", "list"), ("prefix", prefix or None), ("marker", token))
+    url = with_query(f"{site.url}/", ("comp", "list"), ("prefix", prefix or None), ("marker", token))
     return Request(operation="list_containers", method="GET", url=url)
 
 
-def create_container(site: Site, container: str, headers: Mapping[str, str] = EMPTY) -> Request:
-    """Create Container. Source: https://learn.microsoft.com/rest/api/storageservices/create-container."""
-    return _on_container(site, "create_container", "PUT", container, headers=headers)
+def create_container(site: Site, container: str, options: ContainerOptions) -> Request:
+    """Create Container. Source: https://learn.microsoft.com/rest/api/storageservices/create-container.
+
+    Raises:
+        InvalidArgumentError: An option is none of Azure's.
+    """
+    if options.region is not None or options.object_lock or options.ownership or options.storage_class:
+        raise InvalidArgumentError(
+            "region, object_lock, ownership and storage_class belong to the account", provider="azure"
+        )
+    headers: dict[str, str] = {}
+    if options.acl is not None:
+        headers |= public_access(options.acl)
+    metadata: dict[str, str] = {}
+    for name, value in options.extra.items():
+        if name.startswith("metadata."):
+            metadata[name.removeprefix("metadata.")] = value
+        elif name == "default_encryption_scope":
+            headers["x-ms-default-encryption-scope"] = header_text(name, value)
+        else:
+            raise InvalidArgumentError(f"nothing is known of {name}", provider="azure")
+    return on_container(site, "create_container", "PUT", container, headers={**headers, **to_headers(metadata)})
 
 
 def head_container(site: Site, container: str) -> Request:
     """Get Container Properties. Source: https://learn.microsoft.com/rest/api/storageservices/get-container-properties."""
-    return _on_container(site, "head_container", "HEAD", container)
+    return on_container(site, "head_container", "HEAD", container)
 
 
 def delete_container(site: Site, container: str) -> Request:
@@ -92,14 +126,42 @@ def delete_container(site: Site, container: str) -> Request:
 
     Source: https://learn.microsoft.com/rest/api/storageservices/delete-container
     """
-    return _on_container(site, "delete_container", "DELETE", container)
+    return on_container(site, "delete_container", "DELETE", container)
 
 
-def _on_container(
-    site: Site, operation: str, method: str, container: str, *, headers: Mapping[str, str] = EMPTY
+def on_container(
+    site: Site,
+    operation: str,
+    method: str,
+    container: str,
+    *parameters: tuple[str, str | None],
+    headers: Mapping[str, str] = EMPTY,
+    body: bytes = b"",
 ) -> Request:
-    url = _with_query(container_url(site, container), ("restype", "container"))
-    return Request(operation=operation, method=method, url=url, headers=headers, container=container)
+    """A request about a container."""
+    return Request(
+        operation=operation,
+        method=method,
+        url=with_query(container_url(site, container), ("restype", "container"), *parameters),
+        headers=headers,
+        body=body,
+        container=container,
+    )
+
+
+def on_object(
+    site: Site, operation: str, method: str, ref: ObjectRef, *parameters: tuple[str, str | None], **more: Unpack[_More]
+) -> Request:
+    """A request about a blob, or about a snapshot or version of it."""
+    return Request(
+        operation=operation,
+        method=method,
+        url=with_query(object_url(site, ref.container, ref.key), _version(ref.version_id), *parameters),
+        headers={**conditions_of(ref.if_match, None), **key_headers(ref.customer_key), **more.get("headers", EMPTY)},
+        body=more.get("body", b""),
+        container=ref.container,
+        key=ref.key,
+    )
 
 
 # Objects
@@ -139,20 +201,26 @@ def get_object(site: Site, container: str, key: str, options: ReadOptions) -> Re
 
     The range begins at or after the start of the object: Azure knows no other.
     """
-    headers = {**conditions_of(options.if_match, options.if_none_match), "accept-encoding": "identity"}
+    headers = {"accept-encoding": "identity"}
     if options.byte_range is not None and options.byte_range != (0, None):
         headers["x-ms-range"] = range_header(*options.byte_range)
-    url = _with_query(object_url(site, container, key), _version(options.version_id))
-    return Request(operation="get_object", method="GET", url=url, headers=headers, container=container, key=key)
+    return _read(site, "get_object", "GET", container, key, options, headers)
 
 
 def head_object(site: Site, container: str, key: str, options: ReadOptions) -> Request:
     """Get Blob Properties. Source: https://learn.microsoft.com/rest/api/storageservices/get-blob-properties."""
+    return _read(site, "head_object", "HEAD", container, key, options, {})
+
+
+def _read(
+    site: Site, operation: str, method: str, container: str, key: str, options: ReadOptions, headers: dict[str, str]
+) -> Request:
+    conditions = conditions_of(options.if_match, options.if_none_match)
     return Request(
-        operation="head_object",
-        method="HEAD",
-        url=_with_query(object_url(site, container, key), _version(options.version_id)),
-        headers=conditions_of(options.if_match, options.if_none_match),
+        operation=operation,
+        method=method,
+        url=version_url(site, container, key, options.version_id),
+        headers={**headers, **conditions, **key_headers(options.customer_key)},
         container=container,
         key=key,
     )
@@ -164,14 +232,8 @@ def delete_object(site: Site, ref: ObjectRef) -> Request:
     Source: https://learn.microsoft.com/rest/api/storageservices/delete-blob
     """
     is_whole = ref.version_id is None and site.delete_snapshots
-    return Request(
-        operation="delete_object",
-        method="DELETE",
-        url=version_url(site, ref),
-        headers={"x-ms-delete-snapshots": "include"} if is_whole else EMPTY,
-        container=ref.container,
-        key=ref.key,
-    )
+    headers = {"x-ms-delete-snapshots": "include"} if is_whole else EMPTY
+    return on_object(site, "delete_object", "DELETE", replace(ref, customer_key=None), headers=headers)
 
 
 def delete_objects(site: Site, container: str, refs: Sequence[ObjectRef]) -> Batch:
@@ -179,7 +241,7 @@ def delete_objects(site: Site, container: str, refs: Sequence[ObjectRef]) -> Bat
     return Batch(
         operation="delete_objects",
         method="POST",
-        url=_with_query(container_url(site, container), ("restype", "container"), ("comp", "batch")),
+        url=with_query(container_url(site, container), ("restype", "container"), ("comp", "batch")),
         container=container,
         inner=[delete_object(site, ref) for ref in refs],
     )
@@ -194,10 +256,17 @@ def copy_object(site: Site, source: ObjectRef, container: str, key: str) -> Requ
         operation="copy_object",
         method="PUT",
         url=object_url(site, container, key),
-        headers={COPY_SOURCE: version_url(site, source), "x-ms-requires-sync": "true"},
+        headers={**_copy_source(site, source), "x-ms-requires-sync": "true"},
         container=container,
         key=key,
     )
+
+
+def _copy_source(site: Site, source: ObjectRef) -> dict[str, str]:
+    headers = {COPY_SOURCE: version_url(site, source.container, source.key, source.version_id)}
+    if source.if_match is not None:
+        headers["x-ms-source-if-match"] = quoted_etag(source.if_match)
+    return headers
 
 
 def list_objects(site: Site, container: str, query: ListQuery, *, token: str | None) -> Request:
@@ -230,7 +299,7 @@ def find_any(site: Site, container: str) -> Request:
 
 
 def _list_blobs(site: Site, operation: str, container: str, *parameters: tuple[str, str | None]) -> Request:
-    url = _with_query(container_url(site, container), ("restype", "container"), ("comp", "list"), *parameters)
+    url = with_query(container_url(site, container), ("restype", "container"), ("comp", "list"), *parameters)
     return Request(operation=operation, method="GET", url=url, container=container)
 
 
@@ -250,8 +319,8 @@ def upload_part(
     return Request(
         operation="upload_part",
         method="PUT",
-        url=_block_url(site, upload, number),
-        headers=digests,
+        url=block_url(site, upload, number),
+        headers={**digests, **key_headers(upload.customer_key)},
         body=body,
         container=upload.container,
         key=upload.key,
@@ -259,23 +328,17 @@ def upload_part(
     )
 
 
-def copy_part(
-    site: Site, upload: Upload, number: int, source: ObjectRef, byte_range: ByteRange | None, *, if_match: str | None
-) -> Request:
+def copy_part(site: Site, upload: Upload, number: int, source: ObjectRef, byte_range: ByteRange) -> Request:
     """Put Block From URL. Source: https://learn.microsoft.com/rest/api/storageservices/put-block-from-url."""
-    headers = {COPY_SOURCE: version_url(site, source)}
-    if byte_range is not None:
-        start, stop = byte_range
-        if stop is None or start < 0:
-            raise InvalidArgumentError("a part is copied from a range with both ends", provider="azure")
-        headers["x-ms-source-range"] = range_header(start, stop)
-    if if_match is not None:
-        headers["x-ms-source-if-match"] = _quoted_etag(if_match)
+    start, stop = byte_range
+    if stop is None:
+        raise InvalidArgumentError("a part is copied from a range with both ends", provider="azure")
+    source_range = {"x-ms-source-range": range_header(start, stop)}
     return Request(
         operation="copy_part",
         method="PUT",
-        url=_block_url(site, upload, number),
-        headers=headers,
+        url=block_url(site, upload, number),
+        headers={**_copy_source(site, source), **source_range, **key_headers(upload.customer_key)},
         container=upload.container,
         key=upload.key,
     )
@@ -292,7 +355,7 @@ def complete_upload(site: Site, upload: Upload, numbers: Sequence[int], options:
     return Request(
         operation="complete_upload",
         method="PUT",
-        url=_with_query(object_url(site, upload.container, upload.key), ("comp", "blocklist")),
+        url=with_query(object_url(site, upload.container, upload.key), ("comp", "blocklist")),
         headers={**content_headers(options), **conditions, "content-type": "application/xml"},
         body=xml.document("BlockList", blocks),
         container=upload.container,
@@ -307,7 +370,7 @@ def list_blocks(
 
     Source: https://learn.microsoft.com/rest/api/storageservices/get-block-list
     """
-    url = _with_query(object_url(site, container, key), ("comp", "blocklist"), ("blocklisttype", which))
+    url = with_query(object_url(site, container, key), ("comp", "blocklist"), ("blocklisttype", which))
     return Request(operation=operation, method="GET", url=url, container=container, key=key)
 
 
@@ -330,9 +393,10 @@ def list_unwritten(site: Site, container: str, *, prefix: str, token: str | None
     )
 
 
-def _block_url(site: Site, upload: Upload, number: int) -> str:
+def block_url(site: Site, upload: Upload, number: int) -> str:
+    """URL of a block."""
     url = object_url(site, upload.container, upload.key)
-    return _with_query(url, ("comp", "block"), ("blockid", block_name(upload.upload_id, number)))
+    return with_query(url, ("comp", "block"), ("blockid", block_name(upload.upload_id, number)))
 
 
 # Signing for others
@@ -349,56 +413,20 @@ def delegation_key(site: Site, start: datetime, expiry: datetime) -> Request:
     return Request(
         operation="presign",
         method="POST",
-        url=_with_query(f"{site.url}/", ("restype", "service"), ("comp", "userdelegationkey")),
+        url=with_query(f"{site.url}/", ("restype", "service"), ("comp", "userdelegationkey")),
         headers={"content-type": "application/xml"},
         body=xml.document("KeyInfo", "".join(life)),
     )
 
 
-# Headers
+def presigned_url(site: Site, container: str, key: str, options: PresignOptions) -> str:
+    """What is presigned: a blob, a version of it, or a part of one."""
+    if options.upload is not None:
+        return block_url(site, options.upload, options.part_number or 0)
+    return version_url(site, container, key, options.version_id)
 
 
-def content_headers(options: WriteOptions) -> dict[str, str]:
-    """What is stored with the content, as the headers of a write."""
-    named = {
-        "x-ms-blob-content-type": options.content_type,
-        "x-ms-blob-cache-control": options.cache_control,
-        "x-ms-blob-content-disposition": options.content_disposition,
-        "x-ms-blob-content-encoding": options.content_encoding,
-        "x-ms-blob-content-language": options.content_language,
-        "x-ms-access-tier": options.storage_class,
-    }
-    headers = {name: header_text(name, value) for name, value in named.items() if value is not None}
-    return {**headers, **to_headers(options.metadata)} if options.metadata else headers
-
-
-def md5_header(md5: bytes) -> dict[str, str]:
-    """The header by which the service checks a body."""
-    return {"content-md5": b64encode(md5).decode()}
-
-
-def conditions_of(if_match: str | None, if_none_match: str | None) -> dict[str, str]:
-    """Conditions as headers."""
-    headers: dict[str, str] = {}
-    if if_match is not None:
-        headers["if-match"] = _quoted_etag(if_match)
-    if if_none_match is not None:
-        headers["if-none-match"] = _quoted_etag(if_none_match)
-    return headers
-
-
-def _quoted_etag(etag: str) -> str:
-    return "*" if etag == "*" else f'"{header_text("an etag", etag)}"'
-
-
-def range_header(start: int, stop: int | None) -> str:
-    """A range as a header; both of its ends are in it."""
-    if start < 0 or (stop is not None and stop <= start):
-        raise InvalidArgumentError(f"bytes {start} to {stop} are no range", provider="azure")
-    return f"bytes={start}-" if stop is None else f"bytes={start}-{stop - 1}"
-
-
-def presigned_headers(method: str, headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that whoever uses a presigned request must send: lower-case names, plain values."""
-    sent = {name.lower(): header_text(name, value) for name, value in headers.items()}
-    return {"x-ms-blob-type": "BlockBlob", **sent} if method == "PUT" else sent
+def split_version(version_id: str | None) -> tuple[str | None, str | None]:
+    """The moment of a snapshot, or the id of a version."""
+    name, value = _version(version_id)
+    return (value, None) if name == "snapshot" else (None, value)

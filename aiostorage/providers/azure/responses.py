@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 from aiostorage._http.body import Head, content_length, which_bytes
@@ -16,7 +16,7 @@ from aiostorage._http.headers import parse_http_date, parse_iso_date, unquote_et
 from aiostorage._http.messages import Response
 from aiostorage._http.xml import Document, MalformedXMLError, parse
 from aiostorage.errors import RangeNotSatisfiableError
-from aiostorage.models import EMPTY, ContainerInfo, ObjectHash, ObjectInfo, Page, Part, Prefix, WriteOptions
+from aiostorage.models import EMPTY, ContainerInfo, ObjectHash, ObjectInfo, Page, Part, Prefix, Retention, WriteOptions
 from aiostorage.providers.azure import errors
 from aiostorage.providers.azure.blocks import parse_block
 from aiostorage.providers.azure.credentials import DelegationKey
@@ -38,10 +38,6 @@ _EXTRA = {
     "x-ms-copy-status": "copy_status",
     "x-ms-copy-id": "copy_id",
     "x-ms-creation-time": "creation_time",
-    "x-ms-tag-count": "tag_count",
-    "x-ms-legal-hold": "legal_hold",
-    "x-ms-immutability-policy-until-date": "immutability_policy_until_date",
-    "x-ms-immutability-policy-mode": "immutability_policy_mode",
     "x-ms-encryption-key-sha256": "encryption_key_sha256",
     "x-ms-encryption-scope": "encryption_scope",
 }
@@ -87,6 +83,7 @@ def object_info(key: str, headers: Mapping[str, str]) -> ObjectInfo:
 
 
 def _read(key: str, headers: Mapping[str, str], *, size: int | None, md5: str | None) -> ObjectInfo:
+    count = headers.get("x-ms-tag-count", "")
     return ObjectInfo(
         key=key,
         size=size,
@@ -102,8 +99,26 @@ def _read(key: str, headers: Mapping[str, str], *, size: int | None, md5: str | 
         storage_class=headers.get("x-ms-access-tier"),
         version_id=headers.get("x-ms-version-id"),
         is_latest=headers.get("x-ms-is-current-version", "true") == "true",
+        encryption=_encryption(headers),
+        retention=_retention(headers),
+        legal_hold=headers["x-ms-legal-hold"] == "true" if "x-ms-legal-hold" in headers else None,
+        tag_count=int(count) if count.isdecimal() and len(count) < 4 else None,
         extra={known: headers[name] for name, known in _EXTRA.items() if name in headers} or EMPTY,
     )
+
+
+def _encryption(headers: Mapping[str, str]) -> Literal["managed", "customer"] | None:
+    if "x-ms-encryption-key-sha256" in headers:
+        return "customer"
+    return "managed" if headers.get("x-ms-server-encrypted") == "true" else None
+
+
+def _retention(headers: Mapping[str, str]) -> Retention | None:
+    until = parse_http_date(headers.get("x-ms-immutability-policy-until-date"))
+    if until is None:
+        return None
+    is_locked = headers.get("x-ms-immutability-policy-mode", "").lower() == "locked"
+    return Retention(mode="compliance" if is_locked else "governance", until=until)
 
 
 def get_object(request: Request, status: int, headers: Mapping[str, str], byte_range: ByteRange | None) -> Head:
@@ -155,6 +170,13 @@ def written(
         storage_class=options.storage_class,
         version_id=headers.get("x-ms-version-id"),
     )
+
+
+def tags(request: Request, response: Response) -> dict[str, str]:
+    """The tags of a blob."""
+    document = _document(request, response, "Tags", "TagSet")
+    with _well_formed(request, response):
+        return {record["Key"]: record["Value"] for name, record in document.records if name == "Tag"}
 
 
 def copy_object(request: Request, response: Response) -> ObjectInfo:

@@ -1,7 +1,7 @@
 """Shared Key, shared access signatures, and bearer tokens. Pure: no clock, no I/O.
 
 What is signed is the path as it is sent, and the query decoded; URLs are encoded when a request is
-built, with :func:`quote_path` and :func:`encode_query`, and never again.
+built, and never again.
 
 Source: https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
 """
@@ -13,14 +13,14 @@ import hmac
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
-from urllib.parse import quote, unquote, unquote_plus
+from urllib.parse import unquote, unquote_plus
 
+from aiostorage._http.canonical import canonical_query, split_url
 from aiostorage._http.messages import Wire
-from aiostorage.errors import InvalidArgumentError
 from aiostorage.providers.azure.credentials import BearerToken, DelegationKey, SASToken, SharedKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from aiostorage._http.messages import Request
     from aiostorage.providers.azure.credentials import AzureCredential
@@ -47,23 +47,6 @@ _STANDARD_HEADERS = (
     "if-unmodified-since",
     "range",
 )
-
-
-def quote_path(key: str) -> str:
-    """A key as a URL path: all but unreserved characters and slashes percent-encoded as UTF-8."""
-    return _quote(key, "/")
-
-
-def encode_query(parameters: Iterable[tuple[str, str]]) -> str:
-    """A query string, encoded."""
-    return "&".join([f"{_quote(name, '')}={_quote(value, '')}" for name, value in parameters])
-
-
-def _quote(text: str, safe: str) -> str:
-    try:
-        return quote(text, safe)
-    except UnicodeEncodeError:
-        raise InvalidArgumentError("text with lone surrogates cannot be sent", provider="azure") from None
 
 
 def sign(
@@ -113,8 +96,8 @@ def string_to_sign(method: str, url: str, headers: Mapping[str, str], length: in
     signed = {**headers, "content-length": str(length) if length else ""}
     lines = [method, *[signed.get(name, "") for name in _STANDARD_HEADERS]]
     lines += [f"{name}:{' '.join(headers[name].split())}" for name in sorted(headers) if name.startswith("x-ms-")]
-    path, _, query = url.partition("://")[2].partition("?")
-    lines.append(f"/{account}/{path.partition('/')[2]}")
+    _, path, query = split_url(url)
+    lines.append(f"/{account}{path}")
     parameters: dict[str, list[str]] = {}
     for pair in query.split("&") if query else ():
         name, _, value = pair.partition("=")
@@ -204,7 +187,7 @@ def blob_sas(
     lines += ["", fields["spr"], SAS_VERSION, fields["sr"], snapshot or version_id or "", ""]  # any address, no scope
     lines += [overrides.get(name, "") for name in ("rscc", "rscd", "rsce", "rscl", "rsct")]
     fields["sig"] = _hmac(secret, "\n".join(lines))
-    return encode_query([(name, value) for name, value in fields.items() if value])
+    return canonical_query([(name, value) for name, value in fields.items() if value])
 
 
 def account_sas(
@@ -233,7 +216,7 @@ def account_sas(
         "ses": "",
     }
     fields["sig"] = _hmac(key.account_key, "\n".join([key.account_name, *fields.values(), ""]))
-    return encode_query([(name, value) for name, value in fields.items() if value])
+    return canonical_query([(name, value) for name, value in fields.items() if value])
 
 
 def _allow_copy_source(headers: dict[str, str], credential: AzureCredential | None, now: datetime, origin: str) -> None:
