@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from aiostorage.drivers import LocalDriver, MemoryDriver, S3Driver
+from aiostorage.drivers import AzureDriver, LocalDriver, MemoryDriver, S3Driver
 from aiostorage.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
     from aiostorage.driver import Driver
     from aiostorage.options import TransferOptions
+    from aiostorage.providers.azure.config import AzureOptions
     from aiostorage.providers.s3.config import AddressingStyle, PayloadSigning, S3Options
     from aiostorage.providers.s3.profiles import VendorName
 
-    class ConnectOptions(S3Options, TransferOptions, total=False):
+    class ConnectOptions(S3Options, AzureOptions, TransferOptions, total=False):
         """What :func:`connect` takes."""
+
+    class _S3(S3Options, TransferOptions, total=False): ...
+
+    class _Azure(AzureOptions, TransferOptions, total=False): ...
 
 
 _TRANSFER = frozenset({"part_size_bytes", "concurrency"})
@@ -32,6 +37,7 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
     ``file:///var/data``    the same, absolute
     ``s3://``               :class:`~aiostorage.S3Driver`: Amazon, or what the environment says
     ``s3://?region=...``    the same, with options in the query
+    ``azure://``            :class:`~aiostorage.AzureDriver`: the account that the environment names
     ======================  =================================================================
 
     Options may stand in the query, by the names that the driver gives them; those given as keywords
@@ -47,7 +53,7 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
     if fsync is None and "fsync" in query:
         fsync = _parse_bool("fsync", query.pop("fsync"))
     given: ConnectOptions = {**_parse_query(query), **options}
-    if parts.scheme != "s3" and (others := sorted(given.keys() - _TRANSFER)):
+    if parts.scheme not in {"s3", "azure"} and (others := sorted(given.keys() - _TRANSFER)):
         raise InvalidArgumentError(f"the driver of this URL has no option {', '.join(others)}")
     if parts.scheme != "file" and fsync is not None:
         raise InvalidArgumentError("the driver of this URL has no option fsync")
@@ -65,9 +71,17 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
                 raise InvalidArgumentError(
                     "an s3 URL names a service, not a bucket: connect('s3://?region=...').container('name')"
                 )
-            return S3Driver(**given)
+            return S3Driver(**cast("_S3", given))  # which refuses what is not its own
+        case "azure":
+            if parts.netloc or parts.path.strip("/"):
+                raise InvalidArgumentError(
+                    "an azure URL names no container: connect('azure://?account_name=...').container('name')"
+                )
+            return AzureDriver(**cast("_Azure", given))  # the same
         case _:
-            raise InvalidArgumentError(f"no driver for the scheme {parts.scheme!r}; there are memory, file and s3")
+            raise InvalidArgumentError(
+                f"no driver for the scheme {parts.scheme!r}; there are memory, file, s3 and azure"
+            )
 
 
 def _parse_query(query: Mapping[str, str]) -> ConnectOptions:
@@ -78,6 +92,16 @@ def _parse_query(query: Mapping[str, str]) -> ConnectOptions:
                 options["region"] = value
             case "endpoint":
                 options["endpoint"] = value
+            case "account_name":
+                options["account_name"] = value
+            case "api_version":
+                options["api_version"] = value
+            case "versioning":
+                options["versioning"] = _parse_bool(name, value)
+            case "immutability":
+                options["immutability"] = _parse_bool(name, value)
+            case "delete_snapshots":
+                options["delete_snapshots"] = _parse_bool(name, value)
             case "profile":
                 options["profile"] = value
             case "ca_bundle":

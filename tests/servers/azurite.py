@@ -26,6 +26,10 @@ class AzuriteServer(Server):
     def lock(self) -> Path:
         return super().lock.with_name("azurite.txt")
 
+    @property
+    def home(self) -> Path:
+        return super().home.with_name(f"azurite-{super().home.name.rpartition('-')[2]}")
+
     def install(self) -> None:
         done = self.home / ".complete"
         if done.exists():

@@ -59,13 +59,14 @@ def sign(
         credential: Who asks.
         now: The time.
         version: Version of the protocol; None for a part of a batch, which has that of the batch.
-        origin: URL of the account. Only blobs below it are read with the credential when they are copied.
+        origin: URL of the account. Only blobs below it are read with the credential when they are copied,
+            and only where the URL has no signature of its own.
     """
     headers = {**request.headers, "x-ms-date": http_date(now)}
     if version is not None:
         headers["x-ms-version"] = version
     source = headers.get(COPY_SOURCE, "")
-    if source.startswith(f"{origin}/"):
+    if source.startswith(f"{origin}/") and "sig=" not in source:
         _allow_copy_source(headers, credential, now, origin)
     url = request.url
     match credential:
