@@ -174,8 +174,8 @@ async def test_a_signature_of_the_account(azurite_server: AzuriteServer, contain
     )
     async with driver_of(azurite_server, sas_token=f"?{token}") as driver:
         where = driver.container(container.name)
-        # Azurite knows no rights of accounts' signatures for blocks from URLs, and answers 500.
-        await everything_works(where, copies_blocks=False)
+        # Azurite knows no rights of accounts' signatures for blocks from URLs and for batches, and answers 500.
+        await everything_works(where, copies_blocks=False, has_batches=False)
         with pytest.raises(AuthenticationError, match="cannot sign others"):
             await where.object("key").presign()
 
@@ -299,7 +299,7 @@ async def test_presigning_in_the_name_of_an_identity(secure: AzureDriver, azurit
     await container.delete()
 
 
-async def everything_works(container: Container, *, copies_blocks: bool = True) -> None:
+async def everything_works(container: Container, *, copies_blocks: bool = True, has_batches: bool = True) -> None:
     """The kinds of requests that there are, each signed in its own way."""
     data = bytes(range(256)) * 512
     await container.upload_object(data, KEY, part_size_bytes=PART, metadata={"note": "Grüße 😀", "dash-name": ""})
@@ -314,8 +314,11 @@ async def everything_works(container: Container, *, copies_blocks: bool = True) 
     await container.upload_object(b"", "empty", tags={"a b": "c/d"})
     listed = [obj.name async for obj in container.list_objects(start_after="a", page_size=1)]
     assert listed[:2] == [KEY, "copy"]
-    outcomes = await container.delete_objects([*listed, "missing"])
-    assert [outcome.error for outcome in outcomes] == [None] * len(outcomes)
+    if has_batches:
+        outcomes = await container.delete_objects([*listed, "missing"])
+        assert [outcome.error for outcome in outcomes] == [None] * len(outcomes)
+    for name in listed:
+        await container.delete_object(name)
     assert [obj.name async for obj in container.list_objects()] == []
 
 
