@@ -96,7 +96,8 @@ def string_to_sign(method: str, url: str, headers: Mapping[str, str], length: in
     """
     signed = {**headers, "content-length": str(length) if length else ""}
     lines = [method, *[signed.get(name, "") for name in _STANDARD_HEADERS]]
-    lines += [f"{name}:{' '.join(headers[name].split())}" for name in sorted(headers) if name.startswith("x-ms-")]
+    # White space inside of values stays, whatever the documents say: Microsoft's clients leave it, too.
+    lines += [f"{name}:{headers[name].strip()}" for name in sorted(headers) if name.startswith("x-ms-")]
     _, path, query = split_url(url)
     lines.append(f"/{account}{path}")
     parameters: dict[str, list[str]] = {}
