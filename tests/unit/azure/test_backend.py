@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import md5, sha256
 from typing import TYPE_CHECKING, Unpack
@@ -38,13 +38,13 @@ from aiostorage.models import (
     Upload,
     WriteOptions,
 )
-from aiostorage.providers.azure import backend as module
+from aiostorage.providers.azure import config
 from aiostorage.providers.azure.backend import AzureBackend
 from aiostorage.providers.azure.blocks import block_name
 from tests.scripted import Answer, ScriptedServer, reset
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from aiostorage.providers.azure.config import AzureOptions
 
@@ -61,7 +61,8 @@ PLAIN = WriteOptions()
 async def backend_of(server: ScriptedServer, **options: Unpack[AzureOptions]) -> AsyncIterator[AzureBackend]:
     options.setdefault("retry", RetryPolicy(base_s=0.0))
     options.setdefault("account_key", SECRET)
-    backend = AzureBackend(endpoint=f"{server.url}/account", **options)
+    options["endpoint"] = f"{server.url}/account"
+    backend = AzureBackend(**options)
     try:
         yield backend
     finally:
@@ -372,14 +373,12 @@ def later(hours: int) -> int:
 
 def trust_http(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripted server has no TLS; what checks for it has tests of its own."""
-    make_site = module.config.make_site
+    make_site = config.make_site
 
-    def without_credential(settings: object, environ: dict[str, str]) -> object:
-        from dataclasses import replace
+    def without_credential(settings: config.Settings, environ: Mapping[str, str]) -> object:
+        return make_site(replace(settings, credential=None, anonymous=True), environ)
 
-        return make_site(replace(settings, credential=None, anonymous=True), environ)  # type: ignore[type-var]
-
-    monkeypatch.setattr(module.config, "make_site", without_credential)
+    monkeypatch.setattr(config, "make_site", without_credential)
 
 
 async def test_a_token_that_is_refused_is_renewed_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,10 +54,6 @@ PART = 64 * 1024
 KEY = "a b/é+%41&=?#.txt"
 
 
-def once() -> RetryPolicy:
-    return RetryPolicy(max_attempts=1)
-
-
 @dataclass(frozen=True)
 class Token:
     token: str
@@ -93,10 +89,14 @@ class Identity:
 
 @asynccontextmanager
 async def driver_of(server: AzuriteServer, **options: Unpack[AzureOptions]) -> AsyncIterator[AzureDriver]:
-    options.setdefault("retry", once())
-    async with AzureDriver(
-        endpoint=server.endpoint, account_name=server.account, ca_bundle=server.ca_bundle, **options
-    ) as driver:
+    given: AzureOptions = {
+        "endpoint": server.endpoint,
+        "account_name": server.account,
+        "ca_bundle": server.ca_bundle,
+        "retry": RetryPolicy(max_attempts=1),
+        **options,
+    }
+    async with AzureDriver(**given) as driver:
         yield driver
 
 

@@ -215,7 +215,8 @@ def test_what_is_no_batch(body: bytes) -> None:
 def error_of(
     status: int, code: str = "", message: str = "", *, operation: str = "get_object", more: str = ""
 ) -> StorageError:
-    body = f"\ufeff<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}\nRequestId:1\nTime:2</Message>{more}</Error>"
+    fields = f"<Code>{code}</Code><Message>{message}\nRequestId:1\nTime:2</Message>{more}"
+    body = f"\ufeff<?xml version='1.0'?><Error>{fields}</Error>"
     request = Request(operation=operation, method="GET", url="https://h/c/k")
     error = read_error(request, Response(status=status, headers={"x-ms-request-id": "id"}, body=body.encode()))
     assert error is not None
