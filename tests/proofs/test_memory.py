@@ -7,14 +7,18 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+from tests.contract.azure_witness import service_client
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+
+    from tests.servers.azurite import AzuriteServer
     from tests.servers.base import S3Server
 
 SIZE = 1024**3
@@ -24,14 +28,68 @@ SLACK = 64 * 1024**2
 BLOCK = bytes(range(256)) * 4096  # 1 MiB
 
 
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A provider to upload to, and its witness.
+
+    Attributes:
+        driver: Name of the driver's class.
+        options: What the driver is made with.
+        make: Makes a container.
+        read: The content of an object.
+        open_uploads: What uploads have left behind in a container.
+    """
+
+    driver: str
+    options: dict[str, str]
+    make: Callable[[str], object]
+    read: Callable[[str, str], Iterable[bytes]]
+    open_uploads: Callable[[str], Sequence[object]]
+
+
+@pytest.fixture
+def swift_target(swift_server: S3Server, s3_witness: Callable[[S3Server], Any]) -> Target:
+    client = s3_witness(swift_server)
+    return Target(
+        driver="S3Driver",
+        options={
+            "endpoint": swift_server.endpoint,
+            "region": swift_server.region,
+            "access_key_id": swift_server.access_key,
+            "secret_access_key": swift_server.secret_key,
+            "vendor": "swift",
+        },
+        make=lambda name: client.create_bucket(Bucket=name),
+        read=lambda name, key: client.get_object(Bucket=name, Key=key)["Body"].iter_chunks(len(BLOCK)),
+        open_uploads=lambda name: client.list_multipart_uploads(Bucket=name).get("Uploads", []),
+    )
+
+
+@pytest.fixture
+def azurite_target(azurite_server: AzuriteServer) -> Iterator[Target]:
+    with service_client(azurite_server) as client:
+        yield Target(
+            driver="AzureDriver",
+            options={"endpoint": azurite_server.endpoint, "account_key": azurite_server.key},
+            make=client.create_container,
+            read=lambda name, key: client.get_blob_client(name, key).download_blob().chunks(),
+            open_uploads=lambda name: client.get_blob_client(name, "big").get_block_list("uncommitted")[1],
+        )
+        for container in client.list_containers(name_starts_with="gibibyte"):
+            client.delete_container(container.name)  # the server keeps it in memory
+
+
+@pytest.fixture(params=["swift", "azurite"])
+def target(request: pytest.FixtureRequest) -> Target:
+    found: Target = request.getfixturevalue(f"{request.param}_target")
+    return found
+
+
 @pytest.mark.slow(reason="moves a gibibyte up and down")
 @pytest.mark.parametrize("how", ["path", "stream"])
-def test_a_gibibyte_goes_up_in_little_memory(
-    how: str, swift_server: S3Server, s3_witness: Callable[[S3Server], Any], tmp_path: Path
-) -> None:
-    client = s3_witness(swift_server)
+def test_a_gibibyte_goes_up_in_little_memory(how: str, target: Target, tmp_path: Path) -> None:
     bucket = f"gibibyte-{how}"
-    client.create_bucket(Bucket=bucket)
+    target.make(bucket)
     source = tmp_path / "source"
     expected = hashlib.sha256()
     with source.open("wb") as file:
@@ -40,26 +98,19 @@ def test_a_gibibyte_goes_up_in_little_memory(
             expected.update(block)
             file.write(block)
 
-    settings = {
-        "endpoint": swift_server.endpoint,
-        "region": swift_server.region,
-        "access_key_id": swift_server.access_key,
-        "secret_access_key": swift_server.secret_key,
-    }
-    command = [sys.executable, "-m", "tests.proofs.test_memory", json.dumps(settings), bucket, how, str(source)]
+    settings = json.dumps([target.driver, target.options])
+    command = [sys.executable, "-m", "tests.proofs.test_memory", settings, bucket, how, str(source)]
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
     assert run.returncode == 0, run.stderr
     used = int(run.stdout)
 
     stored = hashlib.sha256()
-    answer = client.get_object(Bucket=bucket, Key="big")
-    for chunk in answer["Body"].iter_chunks(len(BLOCK)):
+    for chunk in target.read(bucket, "big"):
         stored.update(chunk)
     assert stored.hexdigest() == expected.hexdigest()
     print(f"\n1 GiB from a {how}: {used / 1024**2:.0f} MiB above the idle process")  # noqa: T201 - the figure that is asked for
     assert used <= SLACK + PART * (CONCURRENCY + 1)
-    listed = client.list_multipart_uploads(Bucket=bucket)
-    assert not listed.get("Uploads")
+    assert not target.open_uploads(bucket)
 
 
 def peak() -> int:
@@ -68,7 +119,7 @@ def peak() -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-async def upload(settings: dict[str, str], bucket: str, how: str, source: str) -> int:
+async def upload(kind: str, options: dict[str, str], bucket: str, how: str, source: str) -> int:
     """Upload, and return by how many bytes the process has grown at its peak."""
     import aiostorage
 
@@ -80,15 +131,7 @@ async def upload(settings: dict[str, str], bucket: str, how: str, source: str) -
         finally:
             file.close()
 
-    driver = aiostorage.S3Driver(
-        endpoint=settings["endpoint"],
-        region=settings["region"],
-        access_key_id=settings["access_key_id"],
-        secret_access_key=settings["secret_access_key"],
-        vendor="swift",
-        part_size_bytes=PART,
-        concurrency=CONCURRENCY,
-    )
+    driver: aiostorage.Driver = getattr(aiostorage, kind)(part_size_bytes=PART, concurrency=CONCURRENCY, **options)
     async with driver:
         container = driver.container(bucket)
         await container.upload_object(b"warm", "warm")
@@ -98,4 +141,4 @@ async def upload(settings: dict[str, str], bucket: str, how: str, source: str) -
 
 
 if __name__ == "__main__":
-    print(asyncio.run(upload(json.loads(sys.argv[1]), *sys.argv[2:5])))  # noqa: T201
+    print(asyncio.run(upload(*json.loads(sys.argv[1]), *sys.argv[2:5])))  # noqa: T201
