@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 from aiostorage import checksums
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
-from aiostorage._tasks import clean_up
+from aiostorage._tasks import clean_up, run_to_end
 from aiostorage.errors import (
     ContainerNotEmptyError,
     InvalidArgumentError,
@@ -65,6 +65,9 @@ if TYPE_CHECKING:
     from aiostorage.providers.azure.credentials import AzureCredential, DelegationKey
 
 BLOCK_LISTS_AT_ONCE = 16
+
+ARRIVAL_S = 1.0
+"""How long a part that is on its way may go on when its upload is cancelled. One that is cut off is not stored."""
 
 _PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "cw", "DELETE": "d"}
 
@@ -281,7 +284,8 @@ class AzureBackend:
         md5 = await checksums.digest("md5", body)
         digests = md5_header(md5)
         request = requests.upload_part(self._site, upload, number, body, digests=digests, on_sent=on_sent)
-        await self._http.send(request)
+        # A part that arrives after the upload was aborted would stay: nothing tells Azure that it was.
+        await run_to_end(self._http.send(request), grace_s=ARRIVAL_S)
         return Part(
             number=number,
             offset=offset,
@@ -295,7 +299,7 @@ class AzureBackend:
         self.check_name(source.container, source.key)
         self._check_version("copy_part", source.version_id)
         self._check_source_key("copy_part", source)
-        await self._http.send(requests.copy_part(self._site, upload, number, source, byte_range))
+        await run_to_end(self._http.send(requests.copy_part(self._site, upload, number, source, byte_range)))
         start, stop = byte_range
         etag = blocks.block_name(upload.upload_id, number)
         return Part(number=number, offset=start, size=(stop or 0) - start, etag=etag)
@@ -378,8 +382,9 @@ class AzureBackend:
     async def presign(self, method: str, container: str, key: str, options: PresignOptions) -> PresignedRequest:
         """Sign a request for somebody else to send.
 
-        With a bearer token Azure is asked for a key to sign with, which lives for a week at most. What
-        Azure signs is what may be done, not the headers: it does not refuse others.
+        With a bearer token Azure is asked for a key to sign with, which lives for a week at most. What is
+        signed is what may be done with the object, and no more: whoever holds a request to write, or to
+        store a part, may write the object, with other headers too.
         """
         self.check_name(container, key)
         self._check_version("presign", options.version_id)
@@ -388,6 +393,8 @@ class AzureBackend:
         if options.expires_in_s < 1:
             raise InvalidArgumentError("a presigned request lives for a second at least", provider=self.name)
         headers = presigned_headers(options, is_upload=method == "PUT" and options.upload is None)
+        if options.response_headers and method not in {"GET", "HEAD"}:
+            raise InvalidArgumentError(f"{method} has no headers of an answer to choose", provider=self.name)
         overrides = response_overrides(options.response_headers)
         signing_key = await self._access.signing_key(options.expires_in_s, self._http.now(), self._delegation_key)
         expires_at = (self._http.now() + timedelta(seconds=options.expires_in_s)).replace(microsecond=0)

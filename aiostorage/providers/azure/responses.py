@@ -271,13 +271,8 @@ def list_unwritten(request: Request, response: Response) -> Page[ObjectInfo]:
 
 def list_parts(blocks: Sequence[Block], upload_id: str) -> Page[Part]:
     """The blocks of one upload as its parts; where in the object they lie the service does not know."""
-    return Page(
-        items=[
-            Part(number=block.number, offset=-1, size=block.size, etag=block.name)
-            for block in blocks
-            if block.upload_id == upload_id
-        ]
-    )
+    ours = sorted((block for block in blocks if block.upload_id == upload_id), key=lambda block: block.number)
+    return Page(items=[Part(number=block.number, offset=-1, size=block.size, etag=block.name) for block in ours])
 
 
 # Signing for others

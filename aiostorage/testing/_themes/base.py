@@ -42,6 +42,7 @@ class Deviation(StrEnum):
     UNCHECKED_LINKS = "a signed request may be changed by whoever holds it"
     PARTS_STAY = "beside an object that is there, the parts of an upload that failed stay for a while"
     ONE_UPLOAD_OF_A_KEY = "of several uploads by parts of one key at the same time, the first to be completed wins"
+    UNSIGNED_HEADERS = "a signature covers neither headers nor which part of an upload it is for"
     UTF16_ORDER = "listings are in the order of UTF-16"
 
 

@@ -28,7 +28,7 @@ from aiostorage.errors import (
 )
 from aiostorage.models import ByteRange, ListQuery, ObjectHash, ObjectInfo, ObjectRef, Prefix, Retention
 from aiostorage.providers.azure import batch, responses
-from aiostorage.providers.azure.blocks import FOREIGN, block_name
+from aiostorage.providers.azure.blocks import FOREIGN, block_name, parse_block
 from aiostorage.providers.azure.errors import read_error
 from aiostorage.providers.azure.requests import Batch
 
@@ -157,8 +157,9 @@ def test_blocks() -> None:
     )
     found = responses.list_blocks(REQUEST, ok(body.encode()))
     assert [(block.upload_id, block.number, block.size) for block in found] == [("a" * 32, 2, 5), (FOREIGN, 0, 6)]
-    (part,) = responses.list_parts(found, "a" * 32).items
-    assert (part.number, part.size, part.etag) == (2, 5, ours)
+    first = parse_block(block_name("a" * 32, 1), 7)
+    parts = responses.list_parts([*found, first], "a" * 32).items
+    assert [(part.number, part.size, part.etag) for part in parts] == [(1, 7, first.name), (2, 5, ours)]
     with pytest.raises(UnexpectedResponseError):
         responses.list_blocks(REQUEST, ok(body.replace(">5<", ">five<").encode()))
 
