@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from aiostorage._http.credentials import CredentialCache
 from aiostorage.errors import AuthenticationError, InvalidArgumentError
 from aiostorage.providers.azure import credentials, signing
+from aiostorage.providers.azure.credentials import AzureCredential
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from datetime import datetime
 
-    from aiostorage._http.credentials import CredentialCache
     from aiostorage.providers.azure.config import Settings, Site
-    from aiostorage.providers.azure.credentials import AzureCredential, DelegationKey, OwnedTokenCredential
+    from aiostorage.providers.azure.credentials import DelegationKey, OwnedTokenCredential, TokenCredential
+
+SCOPE = "https://storage.azure.com/.default"
 
 CLOCK_TOLERANCE = timedelta(minutes=15)
 
@@ -40,9 +42,9 @@ class Access:
         if settings.anonymous:
             self.credentials = None
         elif lasting is not None:
-            self.credentials = credentials.fixed(lasting)
+            self.credentials = _fixed(lasting)
         else:
-            self.credentials = credentials.from_identity(self._identity, credentials.SCOPE)
+            self.credentials = _from_identity(self._identity)
 
     async def signing_key(
         self, life_s: float, now: datetime, fetch: Callable[[datetime, datetime], Awaitable[DelegationKey]]
@@ -94,5 +96,46 @@ class Access:
         if self._site.scheme != "https":
             raise AuthenticationError("no credentials are given, and tokens are sent over https only", provider="azure")
         if self._owned is None:
-            self._owned = await asyncio.to_thread(credentials.make_default_credential)
+            self._owned = await asyncio.to_thread(_make_default_credential)
         return self._owned
+
+
+def _fixed(credential: AzureCredential) -> CredentialCache[AzureCredential]:
+    """A credential that nothing can renew."""
+
+    async def fetch() -> AzureCredential:
+        return credential
+
+    return CredentialCache[AzureCredential](fetch, renew_before=timedelta(0))
+
+
+def _from_identity(find: Callable[[], Awaitable[TokenCredential]]) -> CredentialCache[AzureCredential]:
+    """Tokens of an identity, renewed early."""
+
+    async def fetch() -> AzureCredential:
+        try:
+            found = await (await find()).get_token(SCOPE)
+        except AuthenticationError:
+            raise
+        except Exception as error:
+            message = f"the credential gave no token: {type(error).__name__}"
+            raise AuthenticationError(message, provider="azure") from error
+        return credentials.BearerToken(token=found.token, expires_at=datetime.fromtimestamp(found.expires_on, UTC))
+
+    return CredentialCache[AzureCredential](fetch)
+
+
+def _make_default_credential() -> OwnedTokenCredential:
+    """The chain of ``azure-identity``: environment, workload, managed identity, developer tools. It imports much.
+
+    Raises:
+        AuthenticationError: The package is not installed.
+    """
+    try:
+        from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - an extra, and slow to import
+    except ImportError:
+        raise AuthenticationError(
+            "no credentials are given, and azure-identity (aiostorage[azure]) is not installed to look for some",
+            provider="azure",
+        ) from None
+    return DefaultAzureCredential()

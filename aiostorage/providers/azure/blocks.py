@@ -70,7 +70,6 @@ class AbortedUploads:
 
     def add(self, upload: Upload) -> None:
         """Note an upload."""
-        self._is_left.pop(_name(upload), None)
         self._is_left[_name(upload)] = False
         if len(self._is_left) > MAX_REMEMBERED:
             del self._is_left[next(iter(self._is_left))]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from base64 import b64encode
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import md5, sha256
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Unpack
 from urllib.parse import parse_qs, urlsplit
 
@@ -430,6 +432,34 @@ async def test_without_tls_nobody_looks_for_an_identity() -> None:
     async with ScriptedServer() as server, backend_of(server, account_key=None) as backend:
         with pytest.raises(AuthenticationError, match="https"):
             await backend.head_object("photos", "k", ReadOptions())
+
+
+async def test_without_anything_the_chain_of_azure_identity_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "azure.identity.aio", None)
+    backend = AzureBackend(account_name="account")
+    with pytest.raises(AuthenticationError, match=r"aiostorage\[azure\]"):
+        await backend.head_object("photos", "k", ReadOptions())
+    await backend.aclose()
+
+
+async def test_a_credential_that_was_handed_in_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that was made here is closed."""
+
+    class Chain(Identity):
+        is_closed = False
+
+        async def close(self) -> None:
+            self.is_closed = True
+
+    given, made = Chain(), Chain(ValueError())
+    await AzureBackend(account_name="account", credential=given).aclose()
+    assert not given.is_closed
+    monkeypatch.setitem(sys.modules, "azure.identity.aio", SimpleNamespace(DefaultAzureCredential=lambda: made))
+    backend = AzureBackend(account_name="account")
+    with pytest.raises(AuthenticationError):
+        await backend.head_object("photos", "k", ReadOptions())
+    await backend.aclose()
+    assert made.is_closed
 
 
 async def test_a_busy_server_is_asked_again() -> None:

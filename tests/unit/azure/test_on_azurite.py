@@ -33,7 +33,7 @@ from aiostorage.errors import (
     StorageError,
     UnsupportedError,
 )
-from aiostorage.models import ObjectRef, WriteOptions
+from aiostorage.models import ByteRange, ObjectRef, WriteOptions
 from aiostorage.providers.azure import credentials, signing
 from aiostorage.providers.azure.administration import AzureAdministration
 from tests.contract.azure_witness import service_client
@@ -454,6 +454,30 @@ async def test_append_and_page_blobs_are_read(container: Container, witness: Blo
     assert listed == {"append": "AppendBlob", "page": "PageBlob"}
     await container.object("append").copy_to(container, "copy")
     assert await container.object("copy").read() == b"content"
+
+
+async def test_a_copy_of_nothing_with_other_headers(container: Container) -> None:
+    """There are no blocks of nothing."""
+    source = await container.upload_object(b"", KEY)
+    copy = await source.copy_to(container, "copy", content_type="text/x-own", metadata={"a": "1"})
+    await copy.refresh()
+    assert (copy.size, copy.content_type, dict(copy.metadata)) == (0, "text/x-own", {"a": "1"})
+
+
+async def test_a_large_copy_is_made_of_ranges(container: Container) -> None:
+    """What is larger than Azure copies at once goes by blocks, each of which is a range of the source."""
+    backend = container.driver.backend
+    data = bytes(range(256)) * 1000
+    await container.upload_object(data, KEY)
+    source = ObjectRef(container=container.name, key=KEY)
+    upload = await backend.create_upload(container.name, "copy", WriteOptions(content_type="text/x-own"))
+    parts = [
+        await backend.copy_part(upload, number, source, ByteRange(start, min(start + 100_000, len(data))))
+        for number, start in enumerate(range(0, len(data), 100_000), 1)
+    ]
+    await backend.complete_upload(upload, parts, WriteOptions(content_type="text/x-own"))
+    copy = await container.get_object("copy")
+    assert (copy.content_type, await copy.read()) == ("text/x-own", data)
 
 
 async def test_a_copy_from_a_url(container: Container) -> None:
