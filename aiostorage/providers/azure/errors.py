@@ -128,7 +128,7 @@ def read_error(request: Request, response: Response) -> StorageError | None:
         return None
     fields = _error_fields(response.body)
     code = response.headers.get("x-ms-error-code") or fields.get("Code") or None
-    kind, is_retryable = meaning(code, response.status, request.operation)
+    kind, is_retryable = meaning(code, response.status, request)
     if kind is AuthenticationError and "date header" in fields.get("AuthenticationErrorDetail", "").lower():
         kind = ClockSkewError
     return kind(
@@ -137,7 +137,7 @@ def read_error(request: Request, response: Response) -> StorageError | None:
         code=code,
         request_id=response.headers.get("x-ms-request-id") or None,
         retryable=is_retryable,
-        retry_after_s=CONTAINER_DELETION_S if code == "ContainerBeingDeleted" else None,
+        retry_after_s=CONTAINER_DELETION_S if is_retryable and code == "ContainerBeingDeleted" else None,
     )
 
 
@@ -147,14 +147,16 @@ def unexpected(request: Request, response: Response, message: str) -> Unexpected
     return failures.unexpected("azure", request, message, status=response.status, request_id=request_id)
 
 
-def meaning(code: str | None, status: int, operation: str) -> Meaning:
+def meaning(code: str | None, status: int, request: Request) -> Meaning:
     """Class and retryability of an error, by its code, else by the status of the answer."""
-    if status == 404 and operation in _OF_UPLOADS:
+    if status == 404 and request.operation in _OF_UPLOADS:
         return UploadNotFoundError, False
+    if code == "ContainerBeingDeleted" and request.operation != "create_container":
+        return ContainerNotFoundError, False  # only who wants the name waits for it
     if code is not None and code in _BY_CODE and status != 304:
         return _BY_CODE[code]
     if status == 404:
-        return (ContainerNotFoundError if "container" in operation else ObjectNotFoundError), False
+        return (ContainerNotFoundError if request.key is None else ObjectNotFoundError), False
     return BY_STATUS.get(status, _OTHERS.get(status, (StorageError, False)))
 
 

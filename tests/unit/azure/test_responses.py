@@ -214,11 +214,17 @@ def test_what_is_no_batch(body: bytes) -> None:
 
 
 def error_of(
-    status: int, code: str = "", message: str = "", *, operation: str = "get_object", more: str = ""
+    status: int,
+    code: str = "",
+    message: str = "",
+    *,
+    operation: str = "get_object",
+    key: str | None = "k",
+    more: str = "",
 ) -> StorageError:
     fields = f"<Code>{code}</Code><Message>{message}\nRequestId:1\nTime:2</Message>{more}"
     body = f"\ufeff<?xml version='1.0'?><Error>{fields}</Error>"
-    request = Request(operation=operation, method="GET", url="https://h/c/k")
+    request = Request(operation=operation, method="GET", url="https://h/c/k", key=key)
     error = read_error(request, Response(status=status, headers={"x-ms-request-id": "id"}, body=body.encode()))
     assert error is not None
     assert (error.status, error.request_id) == (status, "id")
@@ -231,7 +237,8 @@ def error_of(
         (404, "ContainerNotFound", ContainerNotFoundError, False),
         (404, "BlobNotFound", ObjectNotFoundError, False),
         (409, "ContainerAlreadyExists", AlreadyExistsError, False),
-        (409, "ContainerBeingDeleted", ServiceUnavailableError, True),
+        (409, "ContainerBeingDeleted", ContainerNotFoundError, False),
+        (404, "SomethingNew", ObjectNotFoundError, False),
         (409, "BlobAlreadyExists", PreconditionFailedError, False),
         (412, "ConditionNotMet", PreconditionFailedError, False),
         (409, "SomethingNew", PreconditionFailedError, False),
@@ -257,7 +264,14 @@ def test_codes(status: int, code: str, kind: type[StorageError], is_retryable: b
 
 
 def test_the_name_of_a_container_that_goes_is_waited_for() -> None:
-    assert error_of(409, "ContainerBeingDeleted").retry_after_s == 10.0
+    """By those who want it; to all others the container is gone."""
+    error = error_of(409, "ContainerBeingDeleted", operation="create_container", key=None)
+    assert (type(error), error.retryable, error.retry_after_s) == (ServiceUnavailableError, True, 10.0)
+    assert error_of(409, "ContainerBeingDeleted").retry_after_s is None
+
+
+def test_where_no_object_is_named_it_is_the_container_that_is_missing() -> None:
+    assert isinstance(error_of(404, operation="list_objects", key=None), ContainerNotFoundError)
 
 
 def test_a_code_in_the_headers_is_enough() -> None:
