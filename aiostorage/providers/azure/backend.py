@@ -6,12 +6,12 @@ import asyncio
 import os
 import secrets
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage import checksums
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
+from aiostorage._http.deletes import delete_singly
 from aiostorage._tasks import clean_up, run_to_end
 from aiostorage.errors import (
     ContainerNotEmptyError,
@@ -19,6 +19,7 @@ from aiostorage.errors import (
     NotFoundError,
     ObjectChangedError,
     ObjectNotFoundError,
+    PermissionDeniedError,
     PreconditionFailedError,
     RangeNotSatisfiableError,
     StorageError,
@@ -32,15 +33,14 @@ from aiostorage.models import (
     ObjectRef,
     Page,
     Part,
-    PresignedRequest,
     ReadOptions,
     Upload,
 )
-from aiostorage.providers.azure import batch, blocks, config, names, requests, responses, signing
+from aiostorage.providers.azure import batch, blocks, config, names, presigning, requests, responses, signing
 from aiostorage.providers.azure.access import Access
 from aiostorage.providers.azure.administration import AzureAdministration
 from aiostorage.providers.azure.errors import read_error
-from aiostorage.providers.azure.headers import content_headers, md5_header, presigned_headers, response_overrides
+from aiostorage.providers.azure.headers import content_headers, md5_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
         PostPolicy,
         Prefix,
         PresignedPost,
+        PresignedRequest,
         PresignOptions,
         WriteOptions,
     )
@@ -66,10 +67,11 @@ if TYPE_CHECKING:
 
 BLOCK_LISTS_AT_ONCE = 16
 
+CURRENT_VERSION = "OperationNotAllowedOnRootBlob"
+"""How Azure refuses to remove a version because it is the current one."""
+
 ARRIVAL_S = 1.0
 """How long a part that is on its way may go on when its upload is cancelled. One that is cut off is not stored."""
-
-_PERMISSIONS = {"GET": "r", "HEAD": "r", "PUT": "cw", "DELETE": "d"}
 
 
 class AzureBackend:
@@ -201,7 +203,10 @@ class AzureBackend:
         if_match: str | None = None,
         bypass_retention: bool = False,
     ) -> None:
-        """Remove an object with its snapshots, or one snapshot or version of it."""
+        """Remove an object with its snapshots, or one snapshot or version of it.
+
+        Azure removes the current version only by making it an old one, which the object does not survive.
+        """
         self.check_name(container, key)
         self._check_version("delete_object", version_id)
         ref = ObjectRef(container=container, key=key, version_id=version_id, if_match=if_match)
@@ -209,27 +214,35 @@ class AzureBackend:
             await self._http.send(requests.delete_object(self._site, ref))
         except ObjectNotFoundError:
             return
+        except PermissionDeniedError as error:
+            if error.code != CURRENT_VERSION:
+                raise
+            await self._http.send(requests.delete_object(self._site, replace(ref, version_id=None)))
+            await self._http.send(requests.delete_object(self._site, ref))
 
     async def delete_objects(
         self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
     ) -> Sequence[DeleteOutcome]:
-        """Remove many objects with one request."""
+        """Remove many objects with one request.
+
+        Versions and snapshots go one by one: batches have been seen to remove the object instead.
+        """
         self.check_name(container)
         limit = self.capabilities.limits.max_delete_batch
         if len(refs) > limit:
             raise InvalidArgumentError(f"more than {limit} objects to delete at once", provider=self.name)
-        results: dict[ObjectRef, StorageError | None] = {}
         for ref in refs:
             self.check_name(container, ref.key)
-            try:
-                self._check_version("delete_objects", ref.version_id)
-            except UnsupportedError as error:
-                results[ref] = error
-        unique = [ref for ref in dict.fromkeys(refs) if ref not in results]
-        if unique:
-            request = requests.delete_objects(self._site, container, unique)
-            results |= zip(unique, batch.read(request, await self._http.send(request)), strict=True)
-        return [batch.outcome(ref, results[ref]) for ref in refs]
+        whole = [ref for ref in dict.fromkeys(refs) if ref.version_id is None]
+        outcomes: dict[ObjectRef, DeleteOutcome] = {}
+        if whole:
+            request = requests.delete_objects(self._site, container, whole)
+            outcomes |= zip(whole, batch.read(request, await self._http.send(request), whole), strict=True)
+        others = [ref for ref in refs if ref not in outcomes]
+        outcomes |= await delete_singly(
+            lambda ref: self.delete_object(container, ref.key, version_id=ref.version_id, if_match=ref.if_match), others
+        )
+        return [outcomes[ref] for ref in refs]
 
     async def copy_object(
         self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
@@ -324,13 +337,7 @@ class AzureBackend:
         self._aborted.add(upload)
         found = await self._unused_blocks("abort_upload", upload.container, upload.key)
         if not any(block.upload_id == upload.upload_id for block in found):
-            raise UploadNotFoundError(
-                "there is no such upload (any more)",
-                provider=self.name,
-                operation="abort_upload",
-                container=upload.container,
-                key=upload.key,
-            )
+            raise self._no_upload("abort_upload", upload)
         if self._aborted.cover(upload, found):
             try:
                 await self._http.send(requests.drop_blocks(self._site, upload))
@@ -368,13 +375,7 @@ class AzureBackend:
         found = [] if is_left else await self._unused_blocks("list_parts", upload.container, upload.key)
         page = responses.list_parts(found, upload.upload_id)
         if not page.items:
-            raise UploadNotFoundError(
-                "there is no such upload (any more), or it has no parts yet",
-                provider=self.name,
-                operation="list_parts",
-                container=upload.container,
-                key=upload.key,
-            )
+            raise self._no_upload("list_parts", upload)
         return page
 
     # The rest
@@ -388,33 +389,9 @@ class AzureBackend:
         """
         self.check_name(container, key)
         self._check_version("presign", options.version_id)
-        if method not in _PERMISSIONS:
-            raise InvalidArgumentError(f"{method} requests cannot be presigned", provider=self.name)
-        if options.expires_in_s < 1:
-            raise InvalidArgumentError("a presigned request lives for a second at least", provider=self.name)
-        headers = presigned_headers(options, is_upload=method == "PUT" and options.upload is None)
-        if options.response_headers and method not in {"GET", "HEAD"}:
-            raise InvalidArgumentError(f"{method} has no headers of an answer to choose", provider=self.name)
-        overrides = response_overrides(options.response_headers)
+        presigning.check(method, options)
         signing_key = await self._access.signing_key(options.expires_in_s, self._http.now(), self._delegation_key)
-        expires_at = (self._http.now() + timedelta(seconds=options.expires_in_s)).replace(microsecond=0)
-        if signing_key.expires_at is not None:
-            expires_at = min(expires_at, signing_key.expires_at)
-        snapshot, version_id = requests.split_version(options.version_id)
-        token = signing.blob_sas(
-            signing_key,
-            self._site.account,
-            container,
-            key,
-            permissions=_PERMISSIONS[method],
-            expires_at=expires_at,
-            snapshot=snapshot,
-            version_id=version_id,
-            https_only=self._site.scheme == "https",
-            response_headers=overrides,
-        )
-        url = signing.with_token(requests.presigned_url(self._site, container, key, options), token)
-        return PresignedRequest(method=method, url=url, headers=headers, expires_at=expires_at)
+        return presigning.presign(self._site, method, container, key, options, signing_key, self._http.now())
 
     async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
         """Azure has no forms for browsers."""
@@ -465,13 +442,22 @@ class AzureBackend:
             found = responses.list_blocks(request, await self._http.send(request))
         except StorageError:
             return False
-        return [block.name for block in found] == [part.etag for part in parts] != []
+        return [block.name for block in found] == _names(upload, parts) != []
 
     async def _abort_quietly(self, upload: Upload) -> None:
         try:
             await self.abort_upload(upload)
         except StorageError:
             return
+
+    def _no_upload(self, operation: str, upload: Upload) -> UploadNotFoundError:
+        return UploadNotFoundError(
+            "there is no such upload (any more), or it has no parts",
+            provider=self.name,
+            operation=operation,
+            container=upload.container,
+            key=upload.key,
+        )
 
     def _no_versions(self, operation: str) -> UnsupportedError:
         return UnsupportedError(
@@ -494,3 +480,7 @@ class AzureBackend:
             raise UnsupportedError(
                 "Azure does not copy what is encrypted with a key of ours", provider=self.name, operation=operation
             )
+
+
+def _names(upload: Upload, parts: Sequence[Part]) -> list[str]:
+    return [blocks.block_name(upload.upload_id, part.number) for part in parts]

@@ -15,6 +15,7 @@ from aiostorage.models import DeleteOutcome
 from aiostorage.providers.azure import errors, signing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from aiostorage.models import ObjectRef
@@ -41,10 +42,8 @@ def _part(request: Request, wire: Wire) -> bytes:
     return "\r\n".join([f"{request.method} /{target} HTTP/1.1", *lines, "content-length: 0", "", ""]).encode()
 
 
-def read(request: Batch, response: Response) -> list[StorageError | None]:
-    """What became of each request, in order; None for a success.
-
-    What the answer does not mention was not done for sure.
+def read(request: Batch, response: Response, refs: Sequence[ObjectRef]) -> list[DeleteOutcome]:
+    """What became of each deletion, in order. What the answer does not mention was not done for sure.
 
     Raises:
         UnexpectedResponseError: It is no such document.
@@ -54,20 +53,20 @@ def read(request: Batch, response: Response) -> list[StorageError | None]:
         answers = {part.headers.get("content-id"): multipart.embedded_response(part.content) for part in parts}
     except multipart.MalformedMultipartError as error:
         raise errors.unexpected(request, response, f"the answer is no batch: {error}") from None
-    return [_result(inner, answers.get(str(number)), response) for number, inner in enumerate(request.inner)]
+    results = [_result(inner, answers.get(str(number)), response) for number, inner in enumerate(request.inner)]
+    return [
+        DeleteOutcome(key=ref.key, version_id=ref.version_id, error=result)
+        for ref, result in zip(refs, results, strict=True)
+    ]
 
 
 def _result(request: Request, answer: Response | None, whole: Response) -> StorageError | None:
+    """The error of one deletion. That there was nothing is none."""
     if answer is None:
         return errors.unexpected(request, whole, "nobody tells what became of it")
-    return errors.read_error(request, answer)
-
-
-def outcome(ref: ObjectRef, error: StorageError | None) -> DeleteOutcome:
-    """What became of a deletion. That there was nothing is no error."""
-    if isinstance(error, ObjectNotFoundError):
-        error = None
-    if error is not None:
-        error.provider, error.operation = "azure", "delete_objects"
-        error.container, error.key = ref.container, ref.key
-    return DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error)
+    error = errors.read_error(request, answer)
+    if error is None or isinstance(error, ObjectNotFoundError):
+        return None
+    error.provider, error.operation = "azure", "delete_objects"
+    error.container, error.key = request.container, request.key
+    return error

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.canonical import canonical_query
 from aiostorage._http.headers import header_text
-from aiostorage.errors import InvalidArgumentError, UnsupportedError
+from aiostorage.errors import InvalidArgumentError
 from aiostorage.providers.azure.metadata import to_headers
 from aiostorage.providers.azure.signing import http_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiostorage.models import CustomerKey, PresignOptions, Retention, WriteOptions
+    from aiostorage.models import CustomerKey, Retention, WriteOptions
 
 EXTRA: Final = {
     "encryption_scope": "x-ms-encryption-scope",
@@ -24,14 +24,6 @@ EXTRA: Final = {
     "rehydrate_priority": "x-ms-rehydrate-priority",
 }
 """What a write may have in ``extra``, and the headers that say it."""
-
-_OVERRIDES: Final = {
-    "cache-control": "rscc",
-    "content-disposition": "rscd",
-    "content-encoding": "rsce",
-    "content-language": "rscl",
-    "content-type": "rsct",
-}
 
 
 def content_headers(options: WriteOptions) -> dict[str, str]:
@@ -133,21 +125,3 @@ def public_access(level: str) -> dict[str, str]:
     if level not in {"private", "blob", "container"}:
         raise InvalidArgumentError("public access is private, blob or container", provider="azure")
     return {} if level == "private" else {"x-ms-blob-public-access": level}
-
-
-def presigned_headers(options: PresignOptions, *, is_upload: bool) -> dict[str, str]:
-    """The headers that whoever uses a presigned request must send: lower-case names, plain values."""
-    sent = {name.lower(): header_text(name, value) for name, value in options.headers.items()}
-    return {"x-ms-blob-type": "BlockBlob", **sent} if is_upload else sent
-
-
-def response_overrides(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers that the answer to a presigned request is to have, by the names that signatures give them.
-
-    Raises:
-        UnsupportedError: Azure cannot replace the header.
-    """
-    names = {name.lower(): header_text(name, value) for name, value in headers.items()}
-    if others := sorted(names.keys() - _OVERRIDES):
-        raise UnsupportedError(f"{', '.join(others)} of an answer cannot be replaced", provider="azure")
-    return {_OVERRIDES[name]: value for name, value in names.items()}

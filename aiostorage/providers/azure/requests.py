@@ -36,7 +36,6 @@ if TYPE_CHECKING:
         ContainerOptions,
         ListQuery,
         ObjectRef,
-        PresignOptions,
         ReadOptions,
         Upload,
         WriteOptions,
@@ -81,6 +80,12 @@ def _version(version_id: str | None) -> tuple[str, str | None]:
     if version_id is not None and version_id.startswith(SNAPSHOT):
         return "snapshot", version_id.removeprefix(SNAPSHOT)
     return "versionid", version_id
+
+
+def split_version(version_id: str | None) -> tuple[str | None, str | None]:
+    """The moment of a snapshot, or the id of a version."""
+    name, value = _version(version_id)
+    return (value, None) if name == "snapshot" else (None, value)
 
 
 # Containers
@@ -417,16 +422,3 @@ def delegation_key(site: Site, start: datetime, expiry: datetime) -> Request:
         headers={"content-type": "application/xml"},
         body=xml.document("KeyInfo", "".join(life)),
     )
-
-
-def presigned_url(site: Site, container: str, key: str, options: PresignOptions) -> str:
-    """What is presigned: a blob, a version of it, or a part of one."""
-    if options.upload is not None:
-        return block_url(site, options.upload, options.part_number or 0)
-    return version_url(site, container, key, options.version_id)
-
-
-def split_version(version_id: str | None) -> tuple[str | None, str | None]:
-    """The moment of a snapshot, or the id of a version."""
-    name, value = _version(version_id)
-    return (value, None) if name == "snapshot" else (None, value)

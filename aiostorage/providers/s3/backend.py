@@ -12,6 +12,7 @@ from aiostorage import checksums
 from aiostorage._http import xml
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
+from aiostorage._http.deletes import delete_singly
 from aiostorage._http.messages import Request
 from aiostorage.errors import (
     AlreadyExistsError,
@@ -53,9 +54,6 @@ if TYPE_CHECKING:
         WriteOptions,
     )
     from aiostorage.providers.s3.credentials import S3Credentials
-
-SINGLE_DELETES_AT_ONCE = 16
-"""Where there is no bulk delete; few, because the caller has a limit of its own on batches."""
 
 
 class S3Backend:
@@ -213,7 +211,11 @@ class S3Backend:
                 pass
             else:
                 outcomes |= zip(bulk, responses.delete_objects(request, response, bulk), strict=True)
-        return await self._delete_singly(container, refs, outcomes)
+        others = [ref for ref in refs if ref not in outcomes]
+        outcomes |= await delete_singly(
+            lambda ref: self.delete_object(container, ref.key, version_id=ref.version_id), others
+        )
+        return [outcomes[ref] for ref in refs]
 
     async def copy_object(
         self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
@@ -401,25 +403,6 @@ class S3Backend:
     def _is_for_bulk_delete(self, ref: ObjectRef) -> bool:
         vendor = self._site.vendor
         return vendor.bulk_delete and xml.is_expressible(ref.key) and (vendor.versioning or ref.version_id is None)
-
-    async def _delete_singly(
-        self, container: str, refs: Sequence[ObjectRef], known: Mapping[ObjectRef, DeleteOutcome]
-    ) -> list[DeleteOutcome]:
-        """Outcomes for all, in order; what is not known yet is deleted, one request for each."""
-        room = asyncio.Semaphore(SINGLE_DELETES_AT_ONCE)
-
-        async def delete(ref: ObjectRef) -> DeleteOutcome:
-            error = None
-            async with room:
-                try:
-                    await self.delete_object(container, ref.key, version_id=ref.version_id)
-                except StorageError as failure:
-                    error = failure
-            return DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error)
-
-        async with asyncio.TaskGroup() as group:
-            tasks = {ref: group.create_task(delete(ref)) for ref in dict.fromkeys(refs) if ref not in known}
-        return [known[ref] if ref in known else tasks[ref].result() for ref in refs]
 
     def _require(self, is_possible: bool, operation: str, what: str) -> None:
         if not is_possible:

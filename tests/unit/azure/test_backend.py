@@ -21,6 +21,7 @@ from aiostorage.errors import (
     ContainerNotEmptyError,
     InvalidArgumentError,
     ObjectChangedError,
+    PermissionDeniedError,
     PreconditionFailedError,
     ServiceUnavailableError,
     StorageError,
@@ -258,6 +259,32 @@ async def test_versions() -> None:
     assert server.seen[0].target.endswith("k?versionid=2026-01-01T00%3A00%3A00.0000000Z")
     assert "x-ms-delete-snapshots" not in server.seen[0].headers
     assert all("include=versions" in seen.target for seen in server.seen[1:3])
+
+
+async def test_the_current_version_is_made_an_old_one_first() -> None:
+    version = "2026-01-01T00:00:00.0000000Z"
+    answers = [error(403, "OperationNotAllowedOnRootBlob"), Answer(status=202), Answer(status=202)]
+    async with ScriptedServer(*answers) as server, backend_of(server, versioning=True) as backend:
+        await backend.delete_object("photos", "k", version_id=version)
+    assert ["versionid" in seen.target for seen in server.seen] == [True, False, True]
+    async with ScriptedServer(error(403, "AuthorizationFailure")) as server, backend_of(server) as backend:
+        with pytest.raises(PermissionDeniedError):
+            await backend.delete_object("photos", "k")
+
+
+async def test_versions_are_removed_one_by_one() -> None:
+    """Batches have been seen to remove the object instead."""
+    refs = [ObjectRef(container="photos", key="k", version_id=f"snapshot:{number}") for number in range(3)]
+
+    def answer(_: object) -> Answer:
+        return error(403, "AuthorizationFailure") if "snapshot=1" in server.seen[-1].target else Answer(status=202)
+
+    async with ScriptedServer(answer=answer) as server, backend_of(server) as backend:
+        outcomes = await backend.delete_objects("photos", refs)
+    assert {seen.method for seen in server.seen} == {"DELETE"}
+    assert [(outcome.version_id, outcome.error is None) for outcome in outcomes] == [
+        ("snapshot:0", True), ("snapshot:1", False), ("snapshot:2", True),
+    ]  # fmt: skip
 
 
 # Retention and keys: against the documents

@@ -193,10 +193,8 @@ BATCH = (
 
 def test_a_batch_is_read_by_its_numbers() -> None:
     request = batch_of("a", "b", "c", "d")
-    results = batch.read(request, ok(BATCH, content_type="multipart/mixed; boundary=b"))
-    outcomes = [
-        batch.outcome(ObjectRef(container="c", key=key), result) for key, result in zip("abcd", results, strict=True)
-    ]
+    refs = [ObjectRef(container="c", key=key) for key in "abcd"]
+    outcomes = batch.read(request, ok(BATCH, content_type="multipart/mixed; boundary=b"), refs)
     assert [type(outcome.error) for outcome in outcomes] == [
         type(None), type(None), PreconditionFailedError, UnexpectedResponseError,
     ]  # fmt: skip
@@ -207,7 +205,9 @@ def test_a_batch_is_read_by_its_numbers() -> None:
 @pytest.mark.parametrize("body", [b"", BATCH[:-9], b"<html/>"])
 def test_what_is_no_batch(body: bytes) -> None:
     with pytest.raises(UnexpectedResponseError):
-        batch.read(batch_of("a"), ok(body, content_type="multipart/mixed; boundary=b"))
+        batch.read(
+            batch_of("a"), ok(body, content_type="multipart/mixed; boundary=b"), [ObjectRef(container="c", key="a")]
+        )
 
 
 # Errors
