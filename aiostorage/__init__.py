@@ -29,7 +29,7 @@ from aiostorage.cdn import ContainerCDN
 from aiostorage.connect import connect
 from aiostorage.container import Container
 from aiostorage.driver import Driver
-from aiostorage.drivers import GCSDriver, LocalDriver, MemoryDriver, S3Driver
+from aiostorage.drivers import AzureDriver, GCSDriver, LocalDriver, MemoryDriver, S3Driver
 from aiostorage.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -111,6 +111,7 @@ __all__ = [
     "AlreadyExistsError",
     "AttemptFailed",
     "AuthenticationError",
+    "AzureDriver",
     "Backend",
     "Buffer",
     "ByteRange",

@@ -68,6 +68,12 @@ class Group:
         self._tasks.add(task)
         task.add_done_callback(self._end)
 
+    async def cancel(self) -> None:
+        """Cancel the tasks, and wait until they have ended. The block goes on."""
+        self._cancel_all()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     def _end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()

@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack, cast
+from typing import TYPE_CHECKING, Final, Unpack, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from aiostorage._http.options import HTTPOptions
-from aiostorage.drivers import GCSDriver, LocalDriver, MemoryDriver, S3Driver
+from aiostorage.drivers import AzureDriver, GCSDriver, LocalDriver, MemoryDriver, S3Driver, SwiftDriver
 from aiostorage.errors import InvalidArgumentError
+from aiostorage.options import TransferOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+    from urllib.parse import SplitResult
 
     from aiostorage.driver import Driver
-    from aiostorage.options import TransferOptions
+    from aiostorage.providers.azure.config import AzureOptions
     from aiostorage.providers.gcs.config import GCSOptions
-    from aiostorage.providers.s3.config import AddressingStyle, PayloadSigning, S3Options
-    from aiostorage.providers.s3.profiles import VendorName
+    from aiostorage.providers.s3.config import S3Options
+    from aiostorage.providers.swift.config import SwiftOptions
 
-    class ConnectOptions(S3Options, TransferOptions, total=False):
-        """What :func:`connect` takes."""
+    class ConnectOptions(S3Options, AzureOptions, TransferOptions, total=False):
+        """What :func:`connect` takes as keywords: what is Google's or Swift's alone stands in the query."""
 
-    class GCSConnectOptions(GCSOptions, TransferOptions, total=False):
-        """What Google's driver takes."""
+    class _Azure(AzureOptions, TransferOptions, total=False): ...
+
+    class _GCS(GCSOptions, TransferOptions, total=False): ...
+
+    class _S3(S3Options, TransferOptions, total=False): ...
+
+    class _Swift(SwiftOptions, TransferOptions, total=False): ...
 
 
-_TRANSFER = frozenset({"part_size_bytes", "concurrency"})
-_SHARED = HTTPOptions.__optional_keys__ | _TRANSFER | {"endpoint", "anonymous"}
+_TEXTS: Final = frozenset({
+    *("endpoint", "region", "ca_bundle", "cdn"),
+    *("profile", "vendor", "addressing_style", "payload_signing"),
+    *("account_name", "api_version"),
+    *("project", "user_project", "service_account", "signing_account", "credentials_file"),
+    *("auth_url", "auth_version", "username", "user_id", "user_domain_name", "user_domain_id", "storage_url"),
+    *("project_name", "project_id", "project_domain_name", "project_domain_id", "interface", "temp_url_digest"),
+    *("application_credential_id", "application_credential_name", "cdn_management_url"),
+})
+_FLAGS: Final = frozenset({
+    *("anonymous", "fsync"),
+    *("dual_stack", "fips", "accelerate", "requester_pays"),
+    *("versioning", "immutability", "delete_snapshots"),
+})
+_NUMBERS: Final = frozenset({"part_size_bytes", "concurrency", "max_connections"})
+_TRANSFER: Final = TransferOptions.__optional_keys__
 
 
 def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOptions]) -> Driver:
@@ -36,10 +57,11 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
     ``memory:``             :class:`~aiostorage.MemoryDriver`
     ``file:data``           :class:`~aiostorage.LocalDriver` of a folder, from the current one
     ``file:///var/data``    the same, absolute
-    ``gs://``               :class:`~aiostorage.GCSDriver`: what is Google's alone in the query, or by
-                            that class itself
     ``s3://``               :class:`~aiostorage.S3Driver`: Amazon, or what the environment says
     ``s3://?region=...``    the same, with options in the query
+    ``gs://``               :class:`~aiostorage.GCSDriver`
+    ``azure://``            :class:`~aiostorage.AzureDriver`: the account that the environment names
+    ``swift://``            :class:`~aiostorage.SwiftDriver`: what the environment says
     ======================  =================================================================
 
     Options may stand in the query, by the names that the driver gives them; those given as keywords
@@ -51,111 +73,75 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise InvalidArgumentError("a URL must not hold credentials; give them as keywords or in the environment")
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if fsync is None and "fsync" in query:
-        fsync = _parse_bool("fsync", query.pop("fsync"))
-    if parts.scheme == "gs" and fsync is None:
-        if parts.netloc or parts.path.strip("/"):
-            raise InvalidArgumentError("a gs URL names no bucket: connect('gs://').container('name')")
-        return GCSDriver(**_gcs_options(query, options))
-    given: ConnectOptions = {**_parse_query(query), **options}
-    if parts.scheme != "s3" and (others := sorted(given.keys() - _TRANSFER)):
-        raise InvalidArgumentError(f"the driver of this URL has no option {', '.join(others)}")
-    if parts.scheme != "file" and fsync is not None:
-        raise InvalidArgumentError("the driver of this URL has no option fsync")
+    given: dict[str, object] = {**_parse_query(parts.query), **options}
+    if fsync is not None:
+        given["fsync"] = fsync
     match parts.scheme:
         case "memory":
             if parts.netloc or parts.path:
                 raise InvalidArgumentError("a memory URL looks like memory:")
-            return MemoryDriver(**_transfer_options(given))
+            _check(given, _TRANSFER)
+            return MemoryDriver(**cast("TransferOptions", given))
         case "file":
             if parts.netloc not in {"", "localhost"} or not parts.path:
                 raise InvalidArgumentError("a file URL looks like file:folder or file:///folder")
-            return LocalDriver(unquote(parts.path), fsync=bool(fsync), **_transfer_options(given))
-        case "s3":
-            if parts.netloc or parts.path.strip("/"):
-                raise InvalidArgumentError(
-                    "an s3 URL names a service, not a bucket: connect('s3://?region=...').container('name')"
-                )
-            return S3Driver(**given)
+            is_synced = bool(given.pop("fsync", False))
+            _check(given, _TRANSFER)
+            return LocalDriver(unquote(parts.path), fsync=is_synced, **cast("TransferOptions", given))
+        case "s3" | "gs" | "azure" | "swift":
+            return _connect_to_service(parts, given)
         case _:
-            raise InvalidArgumentError(f"no driver for the scheme {parts.scheme!r}; there are memory, file, gs and s3")
+            raise InvalidArgumentError(
+                f"no driver for the scheme {parts.scheme!r}; there are memory, file, s3, gs, azure and swift"
+            )
 
 
-def _gcs_options(query: Mapping[str, str], options: ConnectOptions) -> GCSConnectOptions:
-    """Google's options from the query; and of the keywords those that all services share."""
-    own: GCSConnectOptions = {}
-    shared: dict[str, str] = {}
-    for name, value in query.items():
-        match name:
-            case "project" | "user_project" | "service_account" | "signing_account" | "credentials_file":
-                own[name] = value
-            case _:
-                shared[name] = value
-    given: ConnectOptions = {**_parse_query(shared), **options}
-    if others := sorted(given.keys() - _SHARED):
+def _connect_to_service(parts: SplitResult, given: dict[str, object]) -> Driver:
+    # ruff: noqa: PLC0415 - a provider is imported when it is asked for
+    if parts.netloc or parts.path.strip("/"):
+        raise InvalidArgumentError(
+            f"the URL names a service, not a container or bucket: connect('{parts.scheme}://').container('name')"
+        )
+    # Each cast is of options whose names were checked; the driver checks their values.
+    if parts.scheme == "s3":
+        from aiostorage.providers.s3.config import S3Options
+
+        _check(given, S3Options.__optional_keys__ | _TRANSFER)
+        return S3Driver(**cast("_S3", given))
+    if parts.scheme == "gs":
+        from aiostorage.providers.gcs.config import GCSOptions
+
+        _check(given, GCSOptions.__optional_keys__ | _TRANSFER)
+        return GCSDriver(**cast("_GCS", given))
+    if parts.scheme == "azure":
+        from aiostorage.providers.azure.config import AzureOptions
+
+        _check(given, AzureOptions.__optional_keys__ | _TRANSFER)
+        return AzureDriver(**cast("_Azure", given))
+    from aiostorage.providers.swift.config import SwiftOptions
+
+    _check(given, SwiftOptions.__optional_keys__ | _TRANSFER)
+    return SwiftDriver(**cast("_Swift", given))
+
+
+def _check(given: Mapping[str, object], known: AbstractSet[str]) -> None:
+    if others := sorted(given.keys() - known):
         raise InvalidArgumentError(f"the driver of this URL has no option {', '.join(others)}")
-    # Only what both have in common is left, and that is of the same types.
-    return {**own, **cast("GCSConnectOptions", given)}
 
 
-def _parse_query(query: Mapping[str, str]) -> ConnectOptions:
-    options: ConnectOptions = {}
-    for name, value in query.items():
-        match name:
-            case "region":
-                options["region"] = value
-            case "endpoint":
-                options["endpoint"] = value
-            case "profile":
-                options["profile"] = value
-            case "ca_bundle":
-                options["ca_bundle"] = value
-            case "vendor":
-                options["vendor"] = cast("VendorName", value)  # the driver refuses what it does not know
-            case "addressing_style":
-                options["addressing_style"] = cast("AddressingStyle", value)  # the same
-            case "payload_signing":
-                options["payload_signing"] = cast("PayloadSigning", value)  # the same
-            case "anonymous":
-                options["anonymous"] = _parse_bool(name, value)
-            case "cdn":
-                options["cdn"] = value
-            case "dual_stack":
-                options["dual_stack"] = _parse_bool(name, value)
-            case "fips":
-                options["fips"] = _parse_bool(name, value)
-            case "accelerate":
-                options["accelerate"] = _parse_bool(name, value)
-            case "requester_pays":
-                options["requester_pays"] = _parse_bool(name, value)
-            case "part_size_bytes":
-                options["part_size_bytes"] = _parse_int(name, value)
-            case "concurrency":
-                options["concurrency"] = _parse_int(name, value)
-            case "max_connections":
-                options["max_connections"] = _parse_int(name, value)
-            case _:
-                raise InvalidArgumentError(f"{name!r} is not an option that a URL may hold")
-    return options
-
-
-def _parse_bool(name: str, value: str) -> bool:
-    if value not in {"true", "false"}:
-        raise InvalidArgumentError(f"{name} is true or false")
-    return value == "true"
-
-
-def _parse_int(name: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit() and len(value) <= 15):
-        raise InvalidArgumentError(f"{name} is a whole number")
-    return int(value)
-
-
-def _transfer_options(given: ConnectOptions) -> TransferOptions:
-    options: TransferOptions = {}
-    if "part_size_bytes" in given:
-        options["part_size_bytes"] = given["part_size_bytes"]
-    if "concurrency" in given:
-        options["concurrency"] = given["concurrency"]
+def _parse_query(query: str) -> dict[str, object]:
+    options: dict[str, object] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in _TEXTS:
+            options[name] = value
+        elif name in _FLAGS:
+            if value not in {"true", "false"}:
+                raise InvalidArgumentError(f"{name} is true or false")
+            options[name] = value == "true"
+        elif name in _NUMBERS:
+            if not (value.isascii() and value.isdigit() and len(value) <= 15):
+                raise InvalidArgumentError(f"{name} is a whole number")
+            options[name] = int(value)
+        else:
+            raise InvalidArgumentError(f"{name!r} is not an option that a URL may hold")
     return options

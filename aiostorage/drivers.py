@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aiostorage.options import TransferOptions
     from aiostorage.providers.gcs.backend import GCSBackend
     from aiostorage.providers.gcs.config import GCSOptions
+    from aiostorage.providers.azure.config import AzureOptions
     from aiostorage.providers.s3.config import S3Options
 
 
@@ -123,6 +124,38 @@ class S3Driver(Driver):
 
         super().__init__(
             S3Backend(**options),
+            part_size_bytes=part_size_bytes,
+            concurrency=concurrency,
+            memory_limit_bytes=memory_limit_bytes,
+        )
+
+
+class AzureDriver(Driver):
+    """An account of Azure Blob Storage.
+
+    Args:
+        part_size_bytes: Bytes of a part of a large object, unless a call says otherwise.
+        concurrency: Parts, ranges or batches under way at once, unless a call says otherwise.
+        memory_limit_bytes: The most that the parts of all uploads together may take; see :class:`Driver`.
+        **options: See :class:`~aiostorage.providers.azure.config.AzureOptions` for what concerns Azure, and
+            :class:`~aiostorage.HTTPOptions` for HTTP.
+
+    Raises:
+        InvalidArgumentError: The options contradict each other, or name no account.
+    """
+
+    def __init__(
+        self,
+        *,
+        part_size_bytes: int = DEFAULT_PART_BYTES,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
+        **options: Unpack[AzureOptions],
+    ) -> None:
+        from aiostorage.providers.azure.backend import AzureBackend  # noqa: PLC0415 - see the head
+
+        super().__init__(
+            AzureBackend(**options),
             part_size_bytes=part_size_bytes,
             concurrency=concurrency,
             memory_limit_bytes=memory_limit_bytes,

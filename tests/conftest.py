@@ -13,6 +13,7 @@ from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
 from tests import guards
+from tests.servers.azurite import AzuriteServer, AzuriteTLSServer
 from tests.servers.ceph import CephServer
 from tests.servers.gcp_emulator import GCPEmulator
 from tests.servers.gcs import GCSServerProcess
@@ -120,9 +121,23 @@ def gcs_server(_clean_environment: None) -> Iterator[GCSServerProcess]:
 
 
 @pytest.fixture(scope="session")
+def azurite_server(_clean_environment: None) -> Iterator[AzuriteServer]:
+    """Azurite, with the key of its account."""
+    with AzuriteServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def gcp_emulator(_clean_environment: None) -> Iterator[GCPEmulator]:
     """Somebody else's idea of Google Cloud Storage."""
     with GCPEmulator() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite_tls_server(_clean_environment: None) -> Iterator[AzuriteTLSServer]:
+    """Azurite over TLS, which takes bearer tokens, too."""
+    with AzuriteTLSServer() as server:
         yield server
 
 

@@ -282,7 +282,8 @@ class HTTPClient(Generic[C]):
         call.may_have_arrived = True
         call.sent = len(request.body)
         try:
-            answer = await self._transport.request(request.method, wire.url, wire.headers, request.body, on_sent)
+            body = request.body if wire.body is None else wire.body
+            answer = await self._transport.request(request.method, wire.url, wire.headers, body, on_sent)
         except TransportError as error:
             call.may_have_arrived = error.may_have_arrived
             raise storage_error(error) from None

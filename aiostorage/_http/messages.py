@@ -49,10 +49,14 @@ class Request:
 
 
 class Wire(NamedTuple):
-    """What goes over the wire: the URL and all headers of a request, signed. Both are secrets."""
+    """What goes over the wire: the URL and all headers of a request, signed. Both are secrets.
+
+    ``body`` is that of the request, unless it is signed, too.
+    """
 
     url: str
     headers: Mapping[str, str]
+    body: Buffer | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -13,7 +13,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
 MAX_BYTES = 32 * 1024 * 1024
 """No answer is nearly as long: a page holds 1000 to 5000 keys of 1024 bytes."""
@@ -40,7 +40,8 @@ class Document:
     Attributes:
         root: Name of the outermost element.
         fields: Texts of the elements right below it that hold nothing but text.
-        records: The others, in order: their name, and the texts right below them.
+        records: The others, in order: their name, and the texts right below them. An attribute of
+            such a text stands beside it, as ``NAME@ATTRIBUTE``.
     """
 
     root: str
@@ -48,13 +49,13 @@ class Document:
     records: list[tuple[str, Record]]
 
 
-def parse(body: bytes, *, wrapper: str | None = None) -> Document:
+def parse(body: bytes, *, wrappers: Container[str] = ()) -> Document:
     """The document in a body.
 
     Args:
         body: The whole body. White space before the document is put up with: S3 sends it to keep
             a connection alive.
-        wrapper: An element whose children count as if they were its siblings.
+        wrappers: Elements whose children count as if they were their siblings.
 
     Raises:
         MalformedXMLError: There is no well-formed document.
@@ -62,7 +63,7 @@ def parse(body: bytes, *, wrapper: str | None = None) -> Document:
     if len(body) > MAX_BYTES:
         raise MalformedXMLError("too long")
     try:
-        return _parse(body.lstrip(), wrapper, {})
+        return _parse(body.lstrip(), wrappers, {})
     except expat.ExpatError as error:
         message = expat.errors.messages[error.code]
     # Keys may hold control characters, XML may not. Services send them all the same, so they get stand-ins.
@@ -70,12 +71,12 @@ def parse(body: bytes, *, wrapper: str | None = None) -> Document:
     if replaced == body.lstrip() or _STAND_INS in body:
         raise MalformedXMLError(message)
     try:
-        return _parse(replaced, wrapper, {_FIRST_STAND_IN + code: code for code in range(32)})
+        return _parse(replaced, wrappers, {_FIRST_STAND_IN + code: code for code in range(32)})
     except expat.ExpatError as error:
         raise MalformedXMLError(expat.errors.messages[error.code]) from None
 
 
-def _parse(body: bytes, wrapper: str | None, translation: Mapping[int, int]) -> Document:
+def _parse(body: bytes, wrappers: Container[str], translation: Mapping[int, int]) -> Document:
     root, text = "", ""
     fields: Record = {}
     records: list[tuple[str, Record]] = []
@@ -83,22 +84,25 @@ def _parse(body: bytes, wrapper: str | None, translation: Mapping[int, int]) -> 
     depth = 0
 
     # Closures, and no element tree: a page of 1000 keys makes 20,000 of these calls.
-    def start(name: str, _: object) -> None:
+    def start(name: str, attributes: Mapping[str, str]) -> None:
         nonlocal depth, record, root, text
-        if name == wrapper:
+        if name in wrappers:
             return
         depth += 1
         if depth == 2:
             record = {}
         elif depth == 1:
             root = _local(name)
+        elif depth == 3:
+            for attribute, value in attributes.items():
+                record[f"{_local(name)}@{attribute}"] = value
         elif depth > MAX_DEPTH:
             raise MalformedXMLError("too deep")
         text = ""
 
     def end(name: str) -> None:
         nonlocal depth
-        if name == wrapper:
+        if name in wrappers:
             return
         if depth == 3:
             record[_local(name)] = text

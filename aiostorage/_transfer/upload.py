@@ -224,8 +224,9 @@ class PartsUpload:
             raise
 
     async def give_up(self) -> None:
-        """Abort now, quietly: also where a part has failed meanwhile."""
+        """Abort now, quietly: also where a part has failed meanwhile. No part is on its way any more, then."""
         self._is_given_up = True
+        await self._group.cancel()
         if self._upload is not None:
             await self._abort(self._upload)
 

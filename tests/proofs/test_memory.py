@@ -16,6 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from tests.servers.azurite import AzuriteServer
     from tests.servers.gcs import GCSServerProcess
     from tests.servers.swift import SwiftServer
 
@@ -85,9 +86,26 @@ def gcs(request: pytest.FixtureRequest) -> Cloud:
     )
 
 
+@pytest.fixture
+def azure(request: pytest.FixtureRequest) -> Iterator[Cloud]:
+    server: AzuriteServer = request.getfixturevalue("azurite_server")
+    from tests.contract.azure_witness import service_client
+
+    with service_client(server) as client:
+        yield Cloud(
+            driver="AzureDriver",
+            options={"endpoint": server.endpoint, "account_key": server.key},
+            make=client.create_container,
+            read=lambda name, key: client.get_blob_client(name, key).download_blob().chunks(),
+            open_uploads=lambda name: client.get_blob_client(name, "big").get_block_list("uncommitted")[1],
+        )
+        for container in client.list_containers(name_starts_with="gibibyte"):
+            client.delete_container(container.name)  # the server keeps it in memory
+
+
 @pytest.mark.slow(reason="moves a gibibyte up and down")
 @pytest.mark.parametrize("how", ["path", "stream"])
-@pytest.mark.parametrize("provider", ["s3", "gcs"])
+@pytest.mark.parametrize("provider", ["s3", "gcs", "azure"])
 def test_a_gibibyte_goes_up_in_little_memory(
     how: str, provider: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.servers.azurite import AzuriteServer, AzuriteTLSServer
 from tests.servers.ceph import CephServer
 from tests.servers.gcp_emulator import GCPEmulator
 from tests.servers.gcs import GCSServerProcess
@@ -21,5 +22,15 @@ if TYPE_CHECKING:
 
 SERVERS: dict[str, type[Server]] = {
     server.name: server
-    for server in (SwiftServer, CephServer, RcloneServer, MotoServer, NginxServer, GCSServerProcess, GCPEmulator)
+    for server in (
+        SwiftServer,
+        CephServer,
+        RcloneServer,
+        MotoServer,
+        NginxServer,
+        AzuriteServer,
+        AzuriteTLSServer,
+        GCSServerProcess,
+        GCPEmulator,
+    )
 }

@@ -11,6 +11,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -160,13 +161,18 @@ class Server(ABC):
         for other, _ in self._processes:
             _signal(other, signal.SIGKILL)
 
-    def wait_for(self, port: int, path: str = "/") -> None:
-        """Wait until the port answers a request with anything at all."""
+    def wait_for(self, port: int, path: str = "/", *, ca_bundle: Path | None = None) -> None:
+        """Wait until the port answers a request with anything at all; over TLS, if ``ca_bundle`` is given."""
+        tls = None if ca_bundle is None else ssl.create_default_context(cafile=ca_bundle)
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             if self._death:
                 raise ServerError(self._death)
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            connection = (
+                http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+                if tls is None
+                else http.client.HTTPSConnection("127.0.0.1", port, timeout=2, context=tls)
+            )
             try:
                 connection.request("GET", path)
                 connection.getresponse()

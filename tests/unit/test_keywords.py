@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aiostorage import Container, LocalDriver, MemoryDriver, Object, S3Driver, Upload
+from aiostorage import AzureDriver, Container, LocalDriver, MemoryDriver, Object, S3Driver, Upload
 from aiostorage._http.client import HTTPClient
 from aiostorage.administration import AdministrativeOperations
 from aiostorage.driver import Driver
@@ -23,6 +23,7 @@ MADE: dict[str, Callable[..., object]] = {
     "MemoryDriver": MemoryDriver,
     "LocalDriver": lambda **options: LocalDriver("data", **options),
     "S3Driver": S3Driver,
+    "AzureDriver": lambda **options: AzureDriver(account_name="account", **options),
 }
 CALLED: dict[str, Callable[..., Any]] = {
     "Driver.create_container": lambda obj, **options: obj.driver.create_container("other", **options),

@@ -195,3 +195,25 @@ async def test_a_block_that_swallows_its_cancellation_gets_the_failure_and_owes_
                 await forever()
     assert cancelling() == 0
     await asyncio.sleep(0)  # no cancellation is still to come
+
+
+async def test_the_tasks_of_a_group_end_before_its_block_does() -> None:
+    """And what one of them does in the end is done when the block goes on."""
+    work = Work()
+    is_clean = False
+
+    async def run() -> None:
+        nonlocal is_clean
+        try:
+            await work()
+        finally:
+            await asyncio.sleep(0)
+            is_clean = True
+
+    async with Group() as group:
+        group.start(run())
+        await work.began.wait()
+        await group.cancel()
+        assert is_clean
+        assert not work.ended
+        await group.cancel()  # of nothing

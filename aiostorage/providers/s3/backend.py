@@ -11,6 +11,7 @@ from aiostorage import checksums
 from aiostorage._http import xml
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
+from aiostorage._http.deletes import delete_singly
 from aiostorage._http.messages import Request
 from aiostorage.errors import (
     AlreadyExistsError,
@@ -75,9 +76,6 @@ if TYPE_CHECKING:
     )
     from aiostorage.providers.s3.credentials import S3Credentials
     from aiostorage.providers.s3.profiles import Vendor
-
-SINGLE_DELETES_AT_ONCE = 16
-"""Where there is no bulk delete; few, because the caller has a limit of its own on batches."""
 
 
 class S3Backend:
@@ -249,7 +247,19 @@ class S3Backend:
                 pass
             else:
                 outcomes |= zip(bulk, responses.delete_objects(request, response, bulk), strict=True)
-        return await self._delete_singly(container, refs, outcomes, bypass_retention=bypass_retention)
+        others = [ref for ref in refs if ref not in outcomes]
+
+        async def delete(ref: ObjectRef) -> None:
+            await self.delete_object(
+                container,
+                ref.key,
+                version_id=ref.version_id,
+                if_match=ref.if_match,
+                bypass_retention=bypass_retention,
+            )
+
+        outcomes |= await delete_singly(delete, others)
+        return [outcomes[ref] for ref in refs]
 
     async def copy_object(
         self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
@@ -434,36 +444,6 @@ class S3Backend:
         except StorageError:  # also where it belongs to others; what is wrong the next request will tell
             return False
         return True
-
-    async def _delete_singly(
-        self,
-        container: str,
-        refs: Sequence[ObjectRef],
-        known: Mapping[ObjectRef, DeleteOutcome],
-        *,
-        bypass_retention: bool,
-    ) -> list[DeleteOutcome]:
-        """Outcomes for all, in order; what is not known yet is deleted, one request for each."""
-        room = asyncio.Semaphore(SINGLE_DELETES_AT_ONCE)
-
-        async def delete(ref: ObjectRef) -> DeleteOutcome:
-            error = None
-            async with room:
-                try:
-                    await self.delete_object(
-                        container,
-                        ref.key,
-                        version_id=ref.version_id,
-                        if_match=ref.if_match,
-                        bypass_retention=bypass_retention,
-                    )
-                except StorageError as failure:
-                    error = failure
-            return DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error)
-
-        async with asyncio.TaskGroup() as group:
-            tasks = {ref: group.create_task(delete(ref)) for ref in dict.fromkeys(refs) if ref not in known}
-        return [known[ref] if ref in known else tasks[ref].result() for ref in refs]
 
 
 async def _digests(

@@ -10,15 +10,15 @@ from aiostorage._http.xml import Document, MalformedXMLError, Record, parse
 from aiostorage.providers.s3 import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from aiostorage._http.messages import Request, Response
 
 
-def document(request: Request, response: Response, *roots: str, wrapper: str | None = None) -> Document:
+def document(request: Request, response: Response, *roots: str, wrappers: Sequence[str] = ()) -> Document:
     """The document in an answer, which must be one of ``roots``."""
     try:
-        found = parse(response.body, wrapper=wrapper)
+        found = parse(response.body, wrappers=wrappers)
     except MalformedXMLError as error:
         raise errors.unexpected(request, response, f"the answer is not the XML document {roots[0]}: {error}") from None
     if found.root not in roots:

@@ -53,7 +53,7 @@ _HOLD: Final = {"ON": True, "OFF": False}
 
 def list_containers(request: Request, response: Response, *, prefix: str) -> Page[ContainerInfo]:
     """The containers of a page whose names begin with ``prefix``: not every service looks at it."""
-    found = document(request, response, "ListAllMyBucketsResult", wrapper="Buckets")
+    found = document(request, response, "ListAllMyBucketsResult", wrappers=("Buckets",))
     with well_formed(request, response):
         items = [
             ContainerInfo(name=record["Name"], created_at=parse_iso_date(record.get("CreationDate")))

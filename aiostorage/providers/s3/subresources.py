@@ -97,7 +97,7 @@ def tags(request: Request, response: Response) -> dict[str, str]:
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html
     """
-    found = read_document(request, response, "Tagging", wrapper="TagSet")
+    found = read_document(request, response, "Tagging", wrappers=("TagSet",))
     with well_formed(request, response):
         return {record["Key"]: record.get("Value", "") for name, record in found.records if name == "Tag"}
 

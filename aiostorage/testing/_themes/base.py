@@ -44,6 +44,10 @@ class Deviation(StrEnum):
     KEEPS_RETENTION = "a retention can be shortened, but not lifted"
     UNCHECKED_LINKS = "a signed request may be changed by whoever holds it"
     NO_DELETE_MARKERS = "a deletion leaves nothing but the old versions, so none is undone by deleting it"
+    PARTS_STAY = "beside an object that is there, the parts of an upload that failed stay for a while"
+    ONE_UPLOAD_OF_A_KEY = "of several uploads by parts of one key at the same time, the first to be completed wins"
+    UNSIGNED_HEADERS = "a signature covers neither headers nor which part of an upload it is for"
+    UTF16_ORDER = "listings are in the order of UTF-16"
 
 
 class ContractBase:
@@ -118,6 +122,11 @@ class ContractBase:
         if reason is not None:
             self._used.append(f"{deviation}: {reason}")
         return reason is not None
+
+    async def check_no_parts(self, witness: Witness, container: Container, beside: str) -> None:
+        """That uploads of a key whose object is there already have left nothing, or only what is declared."""
+        left = await witness.open_uploads(container.name)
+        assert left == [] or (left == [beside] and self.deviates(Deviation.PARTS_STAY))
 
     def refuses_key(self, key: str) -> bool:
         """Whether the provider is declared to be unable to hold an object of this name."""

@@ -111,7 +111,7 @@ class Browsers(ContractBase):
             request = await driver.presign_part(upload, number)
             answer = await send(request, pieces[number - 1])
             assert answer.is_success
-            etag = answer.headers["etag"].strip('"')
+            etag = answer.headers.get("etag", "").strip('"')  # not every provider wants it back
             parts.append(Part(number=number, offset=part_size * (number - 1), size=len(pieces[number - 1]), etag=etag))
         if told_by == "provider":
             parts = [part async for part in driver.list_parts(upload)]
@@ -126,7 +126,7 @@ class Browsers(ContractBase):
         if upload is None or not self.offers(driver, "presign_part"):
             return
         request = await driver.presign_part(upload, 1)
-        if self.deviates(Deviation.UNCHECKED_LINKS):
+        if self.deviates(Deviation.UNCHECKED_LINKS) or self.deviates(Deviation.UNSIGNED_HEADERS):
             assert [changed for changed in changed_requests(request) if (await send(changed, b"x")).is_success]
             return
         for changed in changed_requests(request):

@@ -64,7 +64,8 @@ class Conditions(ContractBase):
             with pytest.raises(PreconditionFailedError):
                 await upload(second)
             assert await witness.get(container.name, "key") == first
-        assert await witness.open_uploads(container.name) == []
+        expected = ["key"] if self.deviates(Deviation.PARTS_STAY) else []
+        assert await witness.open_uploads(container.name) == expected
 
     async def test_a_race_to_create(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Of many that try at once, one wins, and it knows."""
@@ -110,7 +111,7 @@ class Conditions(ContractBase):
         with pytest.raises(PreconditionFailedError):
             await container.upload_object(bytes(part_size + 1), "key", if_match=first.etag, part_size_bytes=part_size)
         assert await witness.get(container.name, "key") == data
-        assert await witness.open_uploads(container.name) == []
+        await self.check_no_parts(witness, container, "key")
 
     async def test_a_writer_with_a_condition(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Its error comes out when the block is left."""

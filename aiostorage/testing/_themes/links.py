@@ -89,6 +89,8 @@ class Links(ContractBase):
             assert [changed for changed in changed_requests(request) if (await send(changed, body)).is_success]
             return
         for changed in changed_requests(request):
+            if changed.url == request.url and self.deviates(Deviation.UNSIGNED_HEADERS):
+                continue
             answer = await send(changed, body)
             assert answer.status >= 400, changed.url
             assert answer.body != b"content"

@@ -49,7 +49,7 @@ def test_it_is_utf_8_whatever_it_claims() -> None:
 def test_a_wrapper_counts_as_nothing() -> None:
     buckets = b"<Buckets><Bucket><Name>a</Name></Bucket><Bucket><Name>b</Name></Bucket></Buckets>"
     body = b"<R><Owner><ID>1</ID></Owner>" + buckets + b"</R>"
-    document = xml.parse(body, wrapper="Buckets")
+    document = xml.parse(body, wrappers=("Buckets",))
     assert document.records == [("Owner", {"ID": "1"}), ("Bucket", {"Name": "a"}), ("Bucket", {"Name": "b"})]
 
 
@@ -103,3 +103,13 @@ def test_every_text_that_is_expressible_comes_back_from_any_parser(text: str) ->
     else:
         with pytest.raises(ElementTree.ParseError):
             ElementTree.fromstring(body)
+
+
+def test_wrappers_at_any_depth_and_attributes_of_texts() -> None:
+    body = (
+        b'<R v="1"><Blobs a="b"><Blob x="y"><Name Encoded="true">a%2F</Name><Properties><Size>1</Size></Properties>'
+        b"</Blob></Blobs><Next/></R>"
+    )
+    document = xml.parse(body, wrappers=("Blobs", "Properties"))
+    assert document.records == [("Blob", {"Name": "a%2F", "Name@Encoded": "true", "Size": "1"})]
+    assert document.fields == {"Next": ""}

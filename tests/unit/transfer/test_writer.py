@@ -215,3 +215,35 @@ async def test_tasks_that_write_at_once_write_one_after_the_other() -> None:
     content = await driver.container("bucket").object("key").read()
     assert content in {b"a" * 9 + b"b" * 9, b"b" * 9 + b"a" * 9}
     assert await what_is_left(driver) == (["key"], 0)
+
+
+async def test_no_part_is_on_its_way_when_an_upload_is_aborted() -> None:
+    """Or it would arrive afterwards: not every provider knows that there was an upload."""
+    on_their_way = 0
+    began = asyncio.Event()
+
+    async def wait() -> None:
+        nonlocal on_their_way
+        on_their_way += 1
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            on_their_way -= 1
+
+    driver = await new_driver(wait)
+    abort = driver.backend.abort_upload
+    seen: list[int] = []
+
+    async def noting(upload: Upload) -> None:
+        seen.append(on_their_way)
+        await abort(upload)
+
+    driver.backend.abort_upload = noting  # type: ignore[method-assign]
+    async with driver.open_writer("bucket", "key") as writer:
+        await writer.write(b"x" * 9)
+        await began.wait()
+        await writer.abort()
+    assert seen == [0]
+    assert await what_is_left(driver) == ([], 0)

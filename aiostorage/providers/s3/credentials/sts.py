@@ -174,7 +174,7 @@ async def _ask(
 
 def _credentials(body: bytes, action: str, now: datetime) -> S3Credentials:
     try:
-        document = xml.parse(body, wrapper=f"{action}Result")
+        document = xml.parse(body, wrappers=(f"{action}Result",))
     except xml.MalformedXMLError:
         raise UnexpectedResponseError("what STS answered is no XML", provider="s3") from None
     return temporary(dict(document.records).get("Credentials", {}), where="STS", now=now)
