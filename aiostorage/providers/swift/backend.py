@@ -1,0 +1,504 @@
+"""Swift as a backend: build a request, send it, read the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Unpack
+
+from aiostorage._http.body import HTTPObjectBody
+from aiostorage._http.client import HTTPClient
+from aiostorage._http.headers import header_text
+from aiostorage._tasks import each
+from aiostorage.checksums import INLINE_BYTES
+from aiostorage.errors import (
+    AlreadyExistsError,
+    ContainerNotEmptyError,
+    ContainerNotFoundError,
+    InvalidArgumentError,
+    NotFoundError,
+    ObjectNotFoundError,
+    StorageError,
+    UnsupportedError,
+)
+from aiostorage.models import (
+    EMPTY,
+    DeleteOutcome,
+    ListQuery,
+    ObjectHash,
+    ObjectRef,
+    Page,
+    PresignedRequest,
+    WriteOptions,
+)
+from aiostorage.providers.swift import config, credentials, names, requests, responses
+from aiostorage.providers.swift.cluster import UNKNOWN, read_info
+from aiostorage.providers.swift.errors import read_error
+from aiostorage.providers.swift.identity import Token
+from aiostorage.providers.swift.large_objects import AT_ONCE, LargeObjects, digests_of
+from aiostorage.providers.swift.signing import TempURL, sign
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aiostorage._http.messages import Response
+    from aiostorage.backend import CDN, OnSent
+    from aiostorage.models import (
+        Buffer,
+        ByteRange,
+        Capabilities,
+        ContainerInfo,
+        ObjectInfo,
+        Part,
+        Prefix,
+        ReadOptions,
+        Upload,
+    )
+    from aiostorage.providers.swift.cluster import Cluster
+
+_AS_IT_WAS: Final = WriteOptions()
+_KEY_LASTS_S: Final = 60.0
+_KEY_NAMES: Final = ("temp-url-key", "temp-url-key-2")
+
+
+class SwiftBackend:
+    """An account of a Swift cluster, seen as requests.
+
+    Nothing is connected to before the first request. Until then :attr:`capabilities` are those that hold
+    nearly everywhere; :meth:`read_info` asks the cluster for its own.
+
+    Args:
+        **options: See :class:`~aiostorage.providers.swift.config.SwiftOptions`.
+
+    Raises:
+        InvalidArgumentError: The options contradict each other, or make no sense.
+    """
+
+    name = "swift"
+
+    def __init__(self, **options: Unpack[config.SwiftOptions]) -> None:
+        self._settings, http_options = config.split_options(options, os.environ)
+        self._credentials = credentials.provider(self._settings, http_options)
+        self._http = HTTPClient[Token](
+            provider=self.name,
+            sign=sign,
+            read_error=read_error,
+            credentials=self._credentials,
+            **http_options,
+        )
+        self._cluster: Cluster | None = None
+        self._asking = asyncio.Lock()
+        self._large = LargeObjects(self._http, self._known)
+        self._keys: dict[str | None, tuple[str, float]] = {}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this cluster can do, as far as it was asked."""
+        return self._known().capabilities
+
+    def check_name(self, container: str, key: str | None = None) -> None:
+        """Refuse what the cluster cannot hold."""
+        names.check_name(container, key)
+
+    async def read_info(self) -> Capabilities:
+        """Ask the cluster what it can do, once; the first call of any other method does it, too."""
+        await self._ready()
+        return self.capabilities
+
+    # Containers
+
+    async def create_container(self, container: str) -> ContainerInfo:
+        """Make a container. A cluster accepts one that is there, so it is asked first."""
+        await self._ready(container)
+        with suppress(ContainerNotFoundError):
+            await self._http.send(requests.head_container(container, operation="create_container"))
+            raise AlreadyExistsError(
+                "the container exists", provider=self.name, operation="create_container", container=container
+            )
+        response = await self._http.send(requests.create_container(container, EMPTY))
+        return responses.container_info(container, response.headers)
+
+    async def head_container(self, container: str) -> ContainerInfo:
+        """What is known of a container, with the number of objects and bytes."""
+        await self._ready(container)
+        response = await self._http.send(requests.head_container(container))
+        return responses.container_info(container, response.headers)
+
+    async def delete_container(self, container: str) -> None:
+        """Remove an empty container, and that of its segments if that is empty, too."""
+        await self._ready(container)
+        try:
+            await self._http.send(requests.delete_container(container))
+        except ContainerNotEmptyError:
+            if not await self._stop_versions(container):
+                raise
+            await self._http.send(requests.delete_container(container))
+        await self._large.remove_container(container)
+
+    async def _stop_versions(self, container: str) -> bool:
+        """Have a container without objects and versions keep none: before, it cannot be removed."""
+        state = await self._http.send(requests.head_container(container, operation="delete_container"))
+        if state.headers.get("x-versions-enabled", "").lower() != "true":
+            return False
+        page = await self.list_objects(container, ListQuery(versions=True, page_size=1), token=None)
+        if page.items:
+            return False
+        await self._http.send(requests.update_container(container, {"x-versions-enabled": "false"}))
+        return True
+
+    async def list_containers(self, *, prefix: str, token: str | None) -> Page[ContainerInfo]:
+        """One page of the containers of the account, but for those that hold the segments of others."""
+        await self._ready()
+        request = requests.list_containers(prefix=prefix, token=token)
+        page = responses.list_containers(request, await self._http.send(request))
+        known = {item.name for item in page.items}
+
+        async def is_own(item: ContainerInfo) -> bool:
+            owner = item.name.removesuffix(names.SEGMENTS)
+            if owner in {item.name, ""}:
+                return True
+            return owner not in known and not await self._has_container(owner)
+
+        shown = await each(is_own, page.items, at_once=AT_ONCE)
+        items = [item for item, is_shown in zip(page.items, shown, strict=True) if is_shown]
+        return Page(items=items, next_token=page.next_token)
+
+    async def _has_container(self, container: str) -> bool:
+        try:
+            await self._http.send(requests.head_container(container, operation="list_containers"))
+        except NotFoundError:
+            return False
+        return True
+
+    # Objects
+
+    async def put_object(
+        self, container: str, key: str, body: Buffer, options: WriteOptions, *, on_sent: OnSent | None = None
+    ) -> ObjectInfo:
+        """Store an object in one request; the cluster compares it with its MD5."""
+        self._check_writing("put_object", options)
+        await self._ready(container, key)
+        md5, _ = await _digests(body)
+        request = requests.put_object(container, key, body, options, md5=md5, on_sent=on_sent)
+        async with self._large.replacing(container, key):
+            response = await self._http.send(request)
+        object_hash = ObjectHash(algorithm="md5", value=md5.hex())
+        return responses.written(request, response, options, size=len(body), object_hash=object_hash)
+
+    async def get_object(self, container: str, key: str, options: ReadOptions) -> HTTPObjectBody:
+        """Open an object for reading; a large one is joined by the cluster."""
+        await self._ready(container, key)
+        self._check_version("get_object", options.version_id)
+        request = requests.get_object(container, key, options)
+        stream = await self._http.stream(request)
+        try:
+            head = responses.get_object(request, stream.status, stream.headers, options.byte_range)
+        except StorageError:
+            await stream.aclose()
+            raise
+        return HTTPObjectBody(stream, head)
+
+    async def head_object(self, container: str, key: str, options: ReadOptions) -> ObjectInfo:
+        """What is known of an object."""
+        await self._ready(container, key)
+        self._check_version("head_object", options.version_id)
+        response = await self._http.send(requests.head_object(container, key, options))
+        return responses.object_info(key, response.headers)
+
+    async def delete_object(self, container: str, key: str, *, version_id: str | None = None) -> None:
+        """Remove an object with its segments; or make it invisible where the container keeps versions.
+
+        The version that is the newest after one was deleted becomes the object that is there.
+        """
+        await self._ready(container, key)
+        self._check_version("delete_object", version_id)
+        if await self._delete(ObjectRef(container=container, key=key, version_id=version_id)):
+            await self._restore(container, key)
+
+    async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
+        """Remove many objects: small ones with one request, large ones and versions one by one."""
+        await self._ready(container)
+        for ref in refs:
+            self.check_name(container, ref.key)
+        limit = self.capabilities.limits.max_delete_batch
+        if len(refs) > limit:
+            raise InvalidArgumentError(f"more than {limit} objects to delete at once", provider=self.name)
+        outcomes: dict[ObjectRef, DeleteOutcome] = {}
+        bulk = [ref for ref in refs if ref.version_id is None] if self._known().bulk_delete else []
+        if bulk and await self._large.may_be_in(container):
+            large = await self._large.large_keys(bulk)
+            bulk = [ref for ref in bulk if ref.key not in large]
+        if len(bulk) > 1:
+            request = requests.delete_objects(container, [(ref.container, ref.key) for ref in bulk])
+            with suppress(UnsupportedError):
+                response = await self._http.send(request)
+                outcomes |= zip(bulk, responses.delete_objects(request, response, bulk), strict=True)
+        by_key: dict[str, list[ObjectRef]] = {}
+        for ref in dict.fromkeys(refs):
+            if ref not in outcomes:
+                by_key.setdefault(ref.key, []).append(ref)
+        for found in await each(self._delete_versions, list(by_key.values()), at_once=AT_ONCE):
+            outcomes |= found
+        return [outcomes[ref] for ref in refs]
+
+    async def _delete_versions(self, refs: Sequence[ObjectRef]) -> dict[ObjectRef, DeleteOutcome]:
+        """Remove versions of one object, those listed last, which are the oldest, first."""
+        outcomes: dict[ObjectRef, DeleteOutcome] = {}
+        is_without = False
+        for ref in reversed(refs):
+            error = None
+            try:
+                self._check_version("delete_objects", ref.version_id)
+                is_without = await self._delete(ref)
+            except StorageError as failure:
+                error = failure
+            outcomes[ref] = DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error)
+        if is_without:
+            await self._restore(refs[0].container, refs[0].key)
+        return outcomes
+
+    async def _delete(self, ref: ObjectRef) -> bool:
+        """Remove an object or version; whether there may be older versions, and none that is current."""
+        async with self._large.replacing(ref.container, ref.key, version_id=ref.version_id):
+            try:
+                response = await self._http.send(requests.delete_object(ref))
+            except ObjectNotFoundError:
+                return False
+        return response.headers.get("x-object-current-version-id") == "null"
+
+    async def _restore(self, container: str, key: str) -> None:
+        """Make the newest version the current one, unless it says that the object is deleted.
+
+        A cluster leaves the object deleted when the mark that says so is. Source:
+        https://docs.openstack.org/swift/latest/middleware.html#object-versioning
+        """
+        newest = await self._large.newest_version(container, key)
+        if newest is not None:
+            with suppress(NotFoundError):  # it was deleted meanwhile
+                await self._http.send(requests.restore_version(container, key, newest))
+
+    async def copy_object(
+        self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
+    ) -> ObjectInfo:
+        """Copy within the account. A large object becomes one in one piece, which shares nothing with its source."""
+        if options is not None:
+            self._check_writing("copy_object", options)
+        await self._ready(container, key)
+        self.check_name(source.container, source.key)
+        self._check_version("copy_object", source.version_id)
+        request = requests.copy_object(source, container, key, options)
+        try:
+            async with self._large.replacing(container, key):
+                response = await self._http.send(request)
+        except ObjectNotFoundError as error:
+            if not await self._has_container(container):
+                raise ContainerNotFoundError("there is no such container", **error.details()) from None
+            raise
+        return responses.written(request, response, options or _AS_IT_WAS, size=None)
+
+    async def list_objects(self, container: str, query: ListQuery, *, token: str | None) -> Page[ObjectInfo | Prefix]:
+        """One page of objects."""
+        await self._ready(container)
+        if query.versions:
+            self._require(self.capabilities.versioning, "list_objects", "versions")
+        page_size = min(query.page_size or self._max_page(), self._max_page())
+        marker = None if token is None else responses.read_token(token)
+        request = requests.list_objects(container, query, token=marker, page_size=page_size)
+        return responses.list_objects(request, await self._http.send(request), query, page_size)
+
+    def _max_page(self) -> int:
+        return self.capabilities.limits.max_page_size
+
+    # Uploads by parts
+
+    async def create_upload(self, container: str, key: str, options: WriteOptions) -> Upload:
+        """Begin an upload by parts."""
+        self._check_writing("create_upload", options)
+        await self._ready(container, key)
+        return await self._large.create_upload(container, key, options)
+
+    async def upload_part(
+        self, upload: Upload, number: int, offset: int, body: Buffer, *, on_sent: OnSent | None = None
+    ) -> Part:
+        """Store a part; the cluster compares it with its MD5."""
+        await self._ready(upload.container, upload.key)
+        digests = await _digests(body)
+        return await self._large.upload_part(upload, number, offset, body, digests=digests, on_sent=on_sent)
+
+    async def copy_part(self, upload: Upload, number: int, source: ObjectRef, byte_range: ByteRange) -> Part:
+        """Store a part that is a range of an object the cluster holds already."""
+        await self._ready(upload.container, upload.key)
+        self.check_name(source.container, source.key)
+        self._check_version("copy_part", source.version_id)
+        return await self._large.copy_part(upload, number, source, byte_range)
+
+    async def complete_upload(self, upload: Upload, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
+        """Publish the parts as one object."""
+        self._check_writing("complete_upload", options)
+        await self._ready(upload.container, upload.key)
+        return await self._large.complete_upload(upload, parts, options)
+
+    async def abort_upload(self, upload: Upload) -> None:
+        """Drop an upload and all its parts."""
+        await self._ready(upload.container, upload.key)
+        await self._large.abort_upload(upload)
+
+    async def list_uploads(self, container: str, *, prefix: str, token: str | None) -> Page[Upload]:
+        """One page of unfinished uploads, and of whatever others have left behind."""
+        await self._ready(container)
+        return await self._large.list_uploads(container, prefix=prefix, token=token)
+
+    async def list_parts(self, upload: Upload, *, token: str | None) -> Page[Part]:
+        """One page of the parts of an upload."""
+        await self._ready(upload.container, upload.key)
+        return await self._large.list_parts(upload, token=token)
+
+    # The rest
+
+    async def presign(
+        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str]
+    ) -> PresignedRequest:
+        """Sign a request for somebody else to send. The signature covers method, object and time, but no header."""
+        return await self.temp_url(method, container, key, expires_in_s=expires_in_s, headers=headers)
+
+    async def temp_url(
+        self,
+        method: str,
+        container: str,
+        key: str,
+        *,
+        expires_in_s: float = 3600,
+        headers: Mapping[str, str] = EMPTY,
+        prefix: str | None = None,
+        ip_range: str | None = None,
+    ) -> PresignedRequest:
+        """Sign a request, for all objects whose keys begin so, or for some addresses only.
+
+        The key is the one of the options, else that of the account or the container, for which the cluster is
+        asked once in a minute.
+
+        Args:
+            method: ``GET``, ``HEAD``, ``PUT``, ``POST`` or ``DELETE``.
+            container: The container.
+            key: The object.
+            expires_in_s: How long it shall work.
+            headers: Headers that whoever uses it must send.
+            prefix: What the keys begin with for which the signature holds; None for this one only.
+            ip_range: An address, or a range like ``10.0.0.0/8``, from which alone it works.
+
+        Raises:
+            UnsupportedError: The cluster does not sign requests, or there is no key.
+            InvalidArgumentError: The method cannot be signed, or the time makes no sense.
+        """
+        await self._ready(container, key)
+        if method not in {"GET", "HEAD", "PUT", "POST", "DELETE"}:
+            raise InvalidArgumentError(f"{method} requests cannot be presigned", provider=self.name)
+        if expires_in_s < 1:
+            raise InvalidArgumentError("a presigned request lives for a second at least", provider=self.name)
+        if prefix is not None and not key.startswith(prefix):
+            raise InvalidArgumentError("the key does not begin with the prefix", provider=self.name)
+        digests = self._known().temp_url_digests
+        self._require(bool(digests), "presign", "signed requests")
+        sent = {name.lower(): header_text(name, value) for name, value in headers.items()}
+        token = await self._credentials.get()
+        expires_at = self._http.now().replace(microsecond=0) + timedelta(seconds=int(expires_in_s))
+        url = TempURL(
+            method=method,
+            url=token.storage_url + requests.object_url(container, key),
+            expires=int(expires_at.timestamp()),
+            prefix=prefix,
+            ip_range=ip_range,
+        )
+        signed = url.signed(await self._temp_url_key(container), self._settings.temp_url_digest or digests[0])
+        return PresignedRequest(method=method, url=signed, headers=sent, expires_at=expires_at)
+
+    async def set_temp_url_key(self, key: str, *, container: str | None = None, is_second: bool = False) -> None:
+        """Set the key that requests are signed with: the account's, or a container's.
+
+        There are two of each, so that one can be replaced while what the other has signed still works.
+        """
+        await self._ready(container)
+        of = "account" if container is None else "container"
+        headers = {f"x-{of}-meta-{_KEY_NAMES[is_second]}": header_text("a key", key)}
+        update = requests.update_account(headers)
+        if container is not None:
+            update = requests.update_container(container, headers)
+        await self._http.send(update)
+        self._keys.clear()
+
+    async def _temp_url_key(self, container: str) -> str:
+        if self._settings.temp_url_key is not None:
+            return self._settings.temp_url_key
+        for of, request in ((None, requests.head_account()), (container, requests.head_container(container))):
+            found, until = self._keys.get(of, ("", 0.0))
+            if time.monotonic() >= until:
+                found = _key_in((await self._http.send(request)).headers)
+                self._keys[of] = found, time.monotonic() + _KEY_LASTS_S
+            if found:
+                return found
+        raise UnsupportedError(
+            "neither the account nor the container has a key to sign with; set_temp_url_key() sets one",
+            provider=self.name,
+            operation="presign",
+        )
+
+    def cdn(self, container: str) -> CDN:
+        """Swift itself has no content delivery."""
+        raise UnsupportedError("there is no content delivery here", provider=self.name, operation="cdn")
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    def _known(self) -> Cluster:
+        return self._cluster or UNKNOWN
+
+    async def _ready(self, container: str | None = None, key: str | None = None) -> None:
+        """Look at the names, and have asked the cluster what it can do."""
+        if container is not None:
+            self.check_name(container, key)
+        if self._cluster is None:
+            async with self._asking:
+                if self._cluster is None:
+                    self._cluster = await self._ask_cluster()
+
+    async def _ask_cluster(self) -> Cluster:
+        token = await self._credentials.get()
+        root, found, _ = token.storage_url.rpartition("/v1")
+        if not found:
+            return UNKNOWN
+        try:
+            response: Response = await self._http.send(requests.info(root))
+        except StorageError as error:
+            if error.retryable:
+                raise
+            return UNKNOWN  # many do not tell
+        return read_info(response.body)
+
+    def _require(self, is_possible: bool, operation: str, what: str) -> None:
+        if not is_possible:
+            raise UnsupportedError(f"the cluster has no {what}", provider=self.name, operation=operation)
+
+    def _check_version(self, operation: str, version_id: str | None) -> None:
+        self._require(version_id is None or self.capabilities.versioning, operation, "versions")
+
+    def _check_writing(self, operation: str, options: WriteOptions) -> None:
+        """Refuse conditions: a cluster ignores the one, and two writers that try at once may both meet the other."""
+        if options.if_none_match is not None or options.if_match is not None:
+            raise UnsupportedError("writes take no conditions here", provider=self.name, operation=operation)
+        if options.storage_class is not None:
+            message = "a storage policy belongs to the container, not to an object"
+            raise UnsupportedError(message, provider=self.name, operation=operation)
+
+
+def _key_in(headers: Mapping[str, str]) -> str:
+    named = [headers.get(f"x-{of}-meta-{name}", "") for of in ("account", "container") for name in _KEY_NAMES]
+    return next((key for key in named if key), "")
+
+
+async def _digests(body: Buffer) -> tuple[bytes, int]:
+    """Hashes of a body, computed in a thread where that takes a while."""
+    return digests_of(body) if len(body) <= INLINE_BYTES else await asyncio.to_thread(digests_of, body)
