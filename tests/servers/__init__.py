@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.servers.ceph import CephServer
+from tests.servers.keystone import KeystoneServer
 from tests.servers.moto import MotoServer
 from tests.servers.nginx import NginxServer
 from tests.servers.rclone import RcloneServer
@@ -18,5 +19,5 @@ if TYPE_CHECKING:
     from tests.servers.base import Server
 
 SERVERS: dict[str, type[Server]] = {
-    server.name: server for server in (SwiftServer, CephServer, RcloneServer, MotoServer, NginxServer)
+    server.name: server for server in (SwiftServer, KeystoneServer, CephServer, RcloneServer, MotoServer, NginxServer)
 }

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from contextlib import suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Unpack
 
 from aiostorage._http.body import HTTPObjectBody
@@ -25,43 +23,48 @@ from aiostorage.errors import (
     UnsupportedError,
 )
 from aiostorage.models import (
-    EMPTY,
+    PLAIN,
     DeleteOutcome,
     ListQuery,
     ObjectHash,
     ObjectRef,
     Page,
-    PresignedRequest,
+    PresignOptions,
     WriteOptions,
 )
 from aiostorage.providers.swift import config, credentials, names, requests, responses
+from aiostorage.providers.swift.administration import SwiftAdministration
 from aiostorage.providers.swift.cluster import UNKNOWN, read_info
 from aiostorage.providers.swift.errors import read_error
 from aiostorage.providers.swift.identity import Token
 from aiostorage.providers.swift.large_objects import AT_ONCE, LargeObjects, digests_of
-from aiostorage.providers.swift.signing import TempURL, sign
+from aiostorage.providers.swift.presigning import KEY_NAMES, Presigner
+from aiostorage.providers.swift.signing import sign
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from aiostorage._http.messages import Response
-    from aiostorage.backend import CDN, OnSent
+    from aiostorage.backend import CDN, Administration, OnSent
     from aiostorage.models import (
         Buffer,
         ByteRange,
         Capabilities,
         ContainerInfo,
+        ContainerOptions,
         ObjectInfo,
         Part,
+        PostPolicy,
         Prefix,
+        PresignedPost,
+        PresignedRequest,
         ReadOptions,
         Upload,
     )
     from aiostorage.providers.swift.cluster import Cluster
 
 _AS_IT_WAS: Final = WriteOptions()
-_KEY_LASTS_S: Final = 60.0
-_KEY_NAMES: Final = ("temp-url-key", "temp-url-key-2")
+_ONE_HOUR: Final = PresignOptions()
 
 
 class SwiftBackend:
@@ -92,7 +95,10 @@ class SwiftBackend:
         self._cluster: Cluster | None = None
         self._asking = asyncio.Lock()
         self._large = LargeObjects(self._http, self._known)
-        self._keys: dict[str | None, tuple[str, float]] = {}
+        self._presigner = Presigner(
+            self._http, self._credentials, self._settings, lambda: self._known().temp_url_digests
+        )
+        self._administration = SwiftAdministration(self._http, self._large)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -110,15 +116,16 @@ class SwiftBackend:
 
     # Containers
 
-    async def create_container(self, container: str) -> ContainerInfo:
+    async def create_container(self, container: str, options: ContainerOptions = PLAIN) -> ContainerInfo:
         """Make a container. A cluster accepts one that is there, so it is asked first."""
+        headers = requests.container_headers(options)
         await self._ready(container)
         with suppress(ContainerNotFoundError):
             await self._http.send(requests.head_container(container, operation="create_container"))
             raise AlreadyExistsError(
                 "the container exists", provider=self.name, operation="create_container", container=container
             )
-        response = await self._http.send(requests.create_container(container, EMPTY))
+        response = await self._http.send(requests.create_container(container, headers))
         return responses.container_info(container, response.headers)
 
     async def head_container(self, container: str) -> ContainerInfo:
@@ -208,21 +215,33 @@ class SwiftBackend:
         response = await self._http.send(requests.head_object(container, key, options))
         return responses.object_info(key, response.headers)
 
-    async def delete_object(self, container: str, key: str, *, version_id: str | None = None) -> None:
+    async def delete_object(
+        self,
+        container: str,
+        key: str,
+        *,
+        version_id: str | None = None,
+        if_match: str | None = None,
+        bypass_retention: bool = False,
+    ) -> None:
         """Remove an object with its segments; or make it invisible where the container keeps versions.
 
         The version that is the newest after one was deleted becomes the object that is there.
         """
         await self._ready(container, key)
         self._check_version("delete_object", version_id)
+        self._check_deleting(if_match, bypass_retention=bypass_retention)
         if await self._delete(ObjectRef(container=container, key=key, version_id=version_id)):
             await self._restore(container, key)
 
-    async def delete_objects(self, container: str, refs: Sequence[ObjectRef]) -> Sequence[DeleteOutcome]:
+    async def delete_objects(
+        self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
+    ) -> Sequence[DeleteOutcome]:
         """Remove many objects: small ones with one request, large ones and versions one by one."""
         await self._ready(container)
         for ref in refs:
             self.check_name(container, ref.key)
+            self._check_deleting(ref.if_match, bypass_retention=bypass_retention)
         limit = self.capabilities.limits.max_delete_batch
         if len(refs) > limit:
             raise InvalidArgumentError(f"more than {limit} objects to delete at once", provider=self.name)
@@ -358,62 +377,45 @@ class SwiftBackend:
 
     # The rest
 
-    async def presign(
-        self, method: str, container: str, key: str, *, expires_in_s: float, headers: Mapping[str, str]
-    ) -> PresignedRequest:
+    async def presign(self, method: str, container: str, key: str, options: PresignOptions) -> PresignedRequest:
         """Sign a request for somebody else to send. The signature covers method, object and time, but no header."""
-        return await self.temp_url(method, container, key, expires_in_s=expires_in_s, headers=headers)
+        await self._ready(container, key)
+        self._check_version("presign", options.version_id)
+        if options.upload is not None and options.part_number is not None:
+            container, key = self._large.place_of(options.upload, options.part_number)
+        return await self._presigner.request(method, container, key, options)
+
+    async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
+        """Sign a form for a browser to post."""
+        await self._ready(container, key)
+        return await self._presigner.form(container, key, policy)
 
     async def temp_url(
         self,
         method: str,
         container: str,
         key: str,
+        options: PresignOptions = _ONE_HOUR,
         *,
-        expires_in_s: float = 3600,
-        headers: Mapping[str, str] = EMPTY,
         prefix: str | None = None,
         ip_range: str | None = None,
     ) -> PresignedRequest:
-        """Sign a request, for all objects whose keys begin so, or for some addresses only.
-
-        The key is the one of the options, else that of the account or the container, for which the cluster is
-        asked once in a minute.
+        """Sign a request that works for all objects whose keys begin so, or from some addresses only.
 
         Args:
             method: ``GET``, ``HEAD``, ``PUT``, ``POST`` or ``DELETE``.
             container: The container.
             key: The object.
-            expires_in_s: How long it shall work.
-            headers: Headers that whoever uses it must send.
+            options: How long it shall work, and with which headers.
             prefix: What the keys begin with for which the signature holds; None for this one only.
             ip_range: An address, or a range like ``10.0.0.0/8``, from which alone it works.
 
         Raises:
-            UnsupportedError: The cluster does not sign requests, or there is no key.
+            UnsupportedError: The cluster does not know of signatures, or there is no key.
             InvalidArgumentError: The method cannot be signed, or the time makes no sense.
         """
         await self._ready(container, key)
-        if method not in {"GET", "HEAD", "PUT", "POST", "DELETE"}:
-            raise InvalidArgumentError(f"{method} requests cannot be presigned", provider=self.name)
-        if expires_in_s < 1:
-            raise InvalidArgumentError("a presigned request lives for a second at least", provider=self.name)
-        if prefix is not None and not key.startswith(prefix):
-            raise InvalidArgumentError("the key does not begin with the prefix", provider=self.name)
-        digests = self._known().temp_url_digests
-        self._require(bool(digests), "presign", "signed requests")
-        sent = {name.lower(): header_text(name, value) for name, value in headers.items()}
-        token = await self._credentials.get()
-        expires_at = self._http.now().replace(microsecond=0) + timedelta(seconds=int(expires_in_s))
-        url = TempURL(
-            method=method,
-            url=token.storage_url + requests.object_url(container, key),
-            expires=int(expires_at.timestamp()),
-            prefix=prefix,
-            ip_range=ip_range,
-        )
-        signed = url.signed(await self._temp_url_key(container), self._settings.temp_url_digest or digests[0])
-        return PresignedRequest(method=method, url=signed, headers=sent, expires_at=expires_at)
+        return await self._presigner.request(method, container, key, options, prefix=prefix, ip_range=ip_range)
 
     async def set_temp_url_key(self, key: str, *, container: str | None = None, is_second: bool = False) -> None:
         """Set the key that requests are signed with: the account's, or a container's.
@@ -422,28 +424,16 @@ class SwiftBackend:
         """
         await self._ready(container)
         of = "account" if container is None else "container"
-        headers = {f"x-{of}-meta-{_KEY_NAMES[is_second]}": header_text("a key", key)}
+        headers = {f"x-{of}-meta-{KEY_NAMES[is_second]}": header_text("a key", key)}
         update = requests.update_account(headers)
         if container is not None:
             update = requests.update_container(container, headers)
         await self._http.send(update)
-        self._keys.clear()
+        self._presigner.forget_keys()
 
-    async def _temp_url_key(self, container: str) -> str:
-        if self._settings.temp_url_key is not None:
-            return self._settings.temp_url_key
-        for of, request in ((None, requests.head_account()), (container, requests.head_container(container))):
-            found, until = self._keys.get(of, ("", 0.0))
-            if time.monotonic() >= until:
-                found = _key_in((await self._http.send(request)).headers)
-                self._keys[of] = found, time.monotonic() + _KEY_LASTS_S
-            if found:
-                return found
-        raise UnsupportedError(
-            "neither the account nor the container has a key to sign with; set_temp_url_key() sets one",
-            provider=self.name,
-            operation="presign",
-        )
+    def administration(self) -> Administration:
+        """What lies beside the content of objects."""
+        return self._administration
 
     def cdn(self, container: str) -> CDN:
         """Swift itself has no content delivery."""
@@ -485,6 +475,10 @@ class SwiftBackend:
     def _check_version(self, operation: str, version_id: str | None) -> None:
         self._require(version_id is None or self.capabilities.versioning, operation, "versions")
 
+    def _check_deleting(self, if_match: str | None, *, bypass_retention: bool) -> None:
+        if if_match is not None or bypass_retention:
+            raise UnsupportedError("deletions take no conditions here", provider=self.name, operation="delete_object")
+
     def _check_writing(self, operation: str, options: WriteOptions) -> None:
         """Refuse conditions: a cluster ignores the one, and two writers that try at once may both meet the other."""
         if options.if_none_match is not None or options.if_match is not None:
@@ -492,11 +486,8 @@ class SwiftBackend:
         if options.storage_class is not None:
             message = "a storage policy belongs to the container, not to an object"
             raise UnsupportedError(message, provider=self.name, operation=operation)
-
-
-def _key_in(headers: Mapping[str, str]) -> str:
-    named = [headers.get(f"x-{of}-meta-{name}", "") for of in ("account", "container") for name in _KEY_NAMES]
-    return next((key for key in named if key), "")
+        if (missing := self.capabilities.missing_for(options)) is not None:
+            raise UnsupportedError(f"there is no {missing} here", provider=self.name, operation=operation)
 
 
 async def _digests(body: Buffer) -> tuple[bytes, int]:

@@ -19,6 +19,26 @@ _MAX_FILE_BYTES = 5 * _GIB
 _MAX_BATCH = 1000
 """A cluster takes 10,000 names at once, and deletes two at a time: several requests of fewer are quicker."""
 
+SETTINGS: Final = {
+    "read-acl": "x-container-read",
+    "write-acl": "x-container-write",
+    "quota-bytes": "x-container-meta-quota-bytes",
+    "quota-count": "x-container-meta-quota-count",
+    "versions-location": "x-versions-location",
+    "history-location": "x-history-location",
+    "cors-allow-origin": "x-container-meta-access-control-allow-origin",
+    "cors-max-age": "x-container-meta-access-control-max-age",
+    "cors-expose-headers": "x-container-meta-access-control-expose-headers",
+    "web-index": "x-container-meta-web-index",
+    "web-error": "x-container-meta-web-error",
+    "web-listings": "x-container-meta-web-listings",
+}
+"""What a container can be told, and the header that tells it.
+
+Source: https://docs.openstack.org/swift/latest/overview_acl.html, https://docs.openstack.org/swift/latest/cors.html,
+https://docs.openstack.org/swift/latest/middleware.html#static-web
+"""
+
 _MAX_COPY_BYTES = _GIB
 """A copy is silent until it is done. What is larger goes in parts, so that no timeout ends it."""
 
@@ -43,7 +63,14 @@ class Cluster:
 
 
 def _capabilities(
-    max_file: int, max_parts: int, max_page: int, max_batch: int, *, versioning: bool, presign: bool
+    max_file: int,
+    max_parts: int,
+    max_page: int,
+    max_batch: int,
+    *,
+    versioning: bool = False,
+    presign: bool = False,
+    presign_post: bool = False,
 ) -> Capabilities:
     return Capabilities(
         limits=Limits(
@@ -63,12 +90,14 @@ def _capabilities(
         server_side_copy=True,
         versioning=versioning,
         presign=presign,
+        presign_part=presign,
+        presign_post=presign_post,
+        update_in_place=True,
+        settings=frozenset(SETTINGS),
     )
 
 
-UNKNOWN: Final = Cluster(
-    capabilities=_capabilities(_MAX_FILE_BYTES, 1000, 10_000, _MAX_BATCH, versioning=False, presign=False)
-)
+UNKNOWN: Final = Cluster(capabilities=_capabilities(_MAX_FILE_BYTES, 1000, 10_000, _MAX_BATCH))
 """What holds nearly everywhere: for clusters that were not asked yet, or do not tell."""
 
 
@@ -85,12 +114,13 @@ def read_info(body: bytes) -> Cluster:
     max_file = integer(swift, "max_file_size") or limits.max_put_size_bytes
     digests = _digests(texts(member(info, "tempurl"), "allowed_digests")) if "tempurl" in info else ()
     capabilities = _capabilities(
-        min(max_file, _MAX_FILE_BYTES) if max_file >= _MAX_FILE_BYTES else max_file,
+        min(max_file, _MAX_FILE_BYTES),
         integer(slo, "max_manifest_segments") or limits.max_parts,
         integer(swift, "container_listing_limit") or limits.max_page_size,
         min(integer(bulk, "max_deletes_per_request") or _MAX_BATCH, _MAX_BATCH),
         versioning="object_versioning" in info,
         presign=bool(digests),
+        presign_post=bool(digests) and "formpost" in info,
     )
     return Cluster(
         capabilities=capabilities,

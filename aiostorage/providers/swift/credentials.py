@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiostorage._http.client import HTTPClient
+from aiostorage._http.asking import asking
 from aiostorage._http.credentials import CredentialCache, utc_now
-from aiostorage._http.messages import Wire
 from aiostorage.errors import AuthenticationError, InvalidArgumentError
 from aiostorage.providers.swift import errors
 from aiostorage.providers.swift.identity import Choice, Token
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from aiostorage._http.messages import Request, Response
     from aiostorage._http.options import HTTPOptions
     from aiostorage.errors import StorageError
@@ -51,16 +48,9 @@ async def log_in(login: Login, choice: Choice, http_options: HTTPOptions) -> Tok
     """
     options: HTTPOptions = {**http_options}
     options.pop("session", None)
-    client = HTTPClient[Token](provider="swift", sign=_unsigned, read_error=_read_error, credentials=None, **options)
-    try:
+    async with asking("swift", _read_error, **options) as client:
         response = await client.send(login.request())
-    finally:
-        await client.aclose()
     return login.read(response, choice, utc_now())
-
-
-def _unsigned(request: Request, _token: Token | None, _now: datetime) -> Wire:
-    return Wire(request.url, request.headers)
 
 
 def _read_error(request: Request, response: Response) -> StorageError | None:

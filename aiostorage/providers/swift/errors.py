@@ -7,26 +7,21 @@ https://docs.openstack.org/swift/latest/api/bulk-delete.html
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from aiostorage._http.json import MalformedJSONError, parse, text
+from aiostorage._http import failures
+from aiostorage._http.failures import BY_STATUS, Meaning
+from aiostorage._http.json import JSONObject, MalformedJSONError, array, parse, text
 from aiostorage.errors import (
     AuthenticationError,
     ChecksumMismatchError,
     ContainerNotEmptyError,
     ContainerNotFoundError,
     InvalidArgumentError,
-    NotModifiedError,
     ObjectNotFoundError,
-    PermissionDeniedError,
-    PreconditionFailedError,
-    RangeNotSatisfiableError,
     RateLimitedError,
     ServiceUnavailableError,
     StorageError,
-    StorageTimeoutError,
-    UnexpectedResponseError,
-    UnsupportedError,
     UploadNotFoundError,
 )
 
@@ -34,32 +29,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiostorage._http.messages import Request, Response
-
-Meaning: TypeAlias = tuple[type[StorageError], bool]
-"""The class of an error, and whether the same request may succeed later."""
+    from aiostorage.errors import UnexpectedResponseError
 
 _BY_STATUS: Final[Mapping[int, Meaning]] = {
-    304: (NotModifiedError, False),
+    **BY_STATUS,
     400: (InvalidArgumentError, False),
-    401: (AuthenticationError, False),
-    403: (PermissionDeniedError, False),
-    405: (UnsupportedError, False),
-    408: (StorageTimeoutError, True),
-    411: (InvalidArgumentError, False),
     # Another write of the same moment: with a later time the same one may succeed.
     409: (ServiceUnavailableError, True),
-    412: (PreconditionFailedError, False),
+    411: (InvalidArgumentError, False),
     413: (InvalidArgumentError, False),
-    416: (RangeNotSatisfiableError, False),
     422: (ChecksumMismatchError, True),
-    429: (RateLimitedError, True),
     498: (RateLimitedError, True),
-    499: (ServiceUnavailableError, True),
-    500: (ServiceUnavailableError, True),
-    501: (UnsupportedError, False),
-    502: (ServiceUnavailableError, True),
-    503: (ServiceUnavailableError, True),
-    504: (ServiceUnavailableError, True),
     507: (ServiceUnavailableError, True),
 }
 
@@ -78,28 +58,62 @@ _BY_OPERATION: Final[Mapping[tuple[str, int], Meaning]] = {
     ("create_upload", 409): (InvalidArgumentError, False),
 }
 
-# Whatever looks like a token, a signature, or the query of a URL.
-_SECRETS = re.compile(r"\?\S*|[A-Za-z0-9+/=_-]{32,}|(?i:(?:token|signature|key)\s*[=:]\s*\S+)")
 _TAGS = re.compile(r"<[^<>]{0,100}>")
 
 
 def read_error(request: Request, response: Response) -> StorageError | None:
     """The error in an answer, also one inside the 200 that long work begins with; None where it is a success."""
-    status, message = response.status, response.body
-    if status in {200, 202} and request.headers.get("accept") == "application/json" and request.method != "GET":
-        inner = inner_status(response)
-        if inner is None or (inner == 400 and request.operation == "delete_objects"):
+    status, message = response.status, _TAGS.sub(" ", response.body[:2000].decode("utf-8", "replace"))
+    document = _report(request, response)
+    if document is not None:
+        status = _inner_status(document) or status
+        failed = failures_in(document)
+        message = text(document, "Response Body") or ", ".join([f"{name}: {why}" for name, why in failed[:3]])
+        if request.operation == "complete_upload" and failed and all(why.startswith("404") for _, why in failed):
+            status = 404  # the segments that the manifest names are gone
+        elif request.url.startswith("?bulk-delete") and status == 400:
             return None  # what became of each object the parser tells
-        status = inner
     if status < 300:
         return None
     kind, is_retryable = meaning(status, request.operation)
+    if kind is ContainerNotFoundError and document is not None:
+        kind = UploadNotFoundError
+    if kind is AuthenticationError:
+        message = "the service does not accept the token"
     return kind(
-        _message(kind, message) or f"the service answered with status {status}",
+        failures.scrub(message) or f"the service answered with status {status}",
         status=status,
         request_id=request_id(response.headers),
         retryable=is_retryable,
     )
+
+
+def _report(request: Request, response: Response) -> JSONObject | None:
+    """The document in the answer to work of many steps, if it is one."""
+    if request.headers.get("accept") != "application/json":
+        return None
+    try:
+        return parse(response.body.lstrip())
+    except MalformedJSONError:
+        return None
+
+
+def failures_in(document: JSONObject) -> list[tuple[str, str]]:
+    """Of each step that failed, the name of the object and what was wrong with it."""
+    failed: list[tuple[str, str]] = []
+    for entry in array(document, "Errors"):
+        match entry:
+            case [str(name), str(why)]:
+                failed.append((name, why))
+            case _:
+                failed.append((str(entry), "500"))
+    return failed
+
+
+def _inner_status(document: JSONObject) -> int | None:
+    """The status of work that was not done when its answer began."""
+    number = (text(document, "Response Status") or "").partition(" ")[0]
+    return int(number) if re.fullmatch("[1-5][0-9][0-9]", number) else None
 
 
 def meaning(status: int, operation: str) -> Meaning:
@@ -112,40 +126,13 @@ def meaning(status: int, operation: str) -> Meaning:
     return (InvalidArgumentError, False) if 300 <= status < 400 else (StorageError, False)
 
 
-def inner_status(response: Response) -> int | None:
-    """The status of the work in an answer that began before the work was done; None for other answers."""
-    try:
-        told = text(parse(response.body.lstrip()), "Response Status")
-    except MalformedJSONError:
-        return None
-    number = (told or "").partition(" ")[0]
-    return int(number) if re.fullmatch("[1-5][0-9][0-9]", number) else None
-
-
 def unexpected(request: Request, response: Response, message: str) -> UnexpectedResponseError:
     """The error that an answer is a success by its status, and nonsense by its content."""
-    return UnexpectedResponseError(
-        message,
-        provider="swift",
-        operation=request.operation,
-        container=request.container,
-        key=request.key,
-        status=response.status,
-        request_id=request_id(response.headers),
+    return failures.unexpected(
+        "swift", request, message, status=response.status, request_id=request_id(response.headers)
     )
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """What the service calls the request."""
     return headers.get("x-openstack-request-id") or headers.get("x-trans-id")
-
-
-def scrub(message: str) -> str:
-    """A service's message in one short line, without whatever may be a secret."""
-    return " ".join(_SECRETS.sub("***", _TAGS.sub(" ", message[:2000])).split())[:300]
-
-
-def _message(kind: type[StorageError], body: bytes) -> str:
-    if kind is AuthenticationError:
-        return "the service does not accept the token"
-    return scrub(body.decode("utf-8", "replace"))

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
+from aiostorage._http.endpoints import parse_endpoint
 from aiostorage._http.headers import parse_iso_date
 from aiostorage._http.json import JSONObject, MalformedJSONError, member, objects, parse, text
 from aiostorage._http.messages import Request
@@ -34,7 +35,6 @@ UNTOLD_LIFE: Final = timedelta(hours=1)
 """How long a token is taken to live whose end nobody tells."""
 
 _SECRET = re.compile(r"[!-~]+")
-_URL = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/[A-Za-z0-9._~%:@+-]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,8 +268,9 @@ def check_url(url: str, what: str) -> str:
     Raises:
         InvalidArgumentError: It is not of the kind that is needed.
     """
-    found = url.rstrip("/")
-    if not _URL.fullmatch(found) or urlsplit(found).username is not None:
-        # What is left out of the message may be a password.
-        raise InvalidArgumentError(f"{what} looks like https://host:port/path, and no more", provider="swift")
-    return found
+    try:
+        scheme, host, path = parse_endpoint(url)
+    except InvalidArgumentError:
+        message = f"{what} looks like https://host:port/path, and no more"
+        raise InvalidArgumentError(message, provider="swift") from None
+    return f"{scheme}://{host}{path}"

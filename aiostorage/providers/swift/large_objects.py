@@ -53,6 +53,8 @@ AT_ONCE: Final = 16
 _TRUST_S: Final = 60.0
 """How long a container is taken to have no segments, after it was found to have none."""
 
+_DAY_S: Final = 86_400
+
 _HEARTBEAT_FROM: Final = 100
 """Manifests of more segments than this take the cluster long enough to want signs of life."""
 
@@ -225,7 +227,7 @@ class LargeObjects:
             )
         self._some.add(container)
         upload_id = names.new_upload_id(self._http.now(), secrets.token_hex(8))
-        self._begun[upload_id] = _Begun()
+        self._begun[upload_id] = _Begun(headers=_expiry(options))
         return Upload(container=container, key=key, upload_id=upload_id, started_at=names.started_at(upload_id))
 
     async def upload_part(
@@ -253,6 +255,11 @@ class LargeObjects:
         start, stop = byte_range
         size = 0 if stop is None else stop - start
         return responses.upload_part(request, await self._http.send(request), number, start, size=size, checksum=None)
+
+    def place_of(self, upload: Upload, number: int) -> tuple[str, str]:
+        """Container and key of a segment that somebody else is going to store."""
+        self._note(upload, number)
+        return names.segments_container(upload.container), names.segment_name(upload, number)
 
     def _note(self, upload: Upload, number: int) -> _Begun:
         limit = self._cluster().capabilities.limits.max_parts
@@ -387,6 +394,17 @@ class LargeObjects:
 def digests_of(body: Buffer) -> tuple[bytes, int]:
     """MD5 and CRC-32 of a body: one for the server to check, one that can be joined with others."""
     return hashlib.md5(body, usedforsecurity=False).digest(), zlib.crc32(body)
+
+
+def _expiry(options: WriteOptions) -> dict[str, str]:
+    """When the segments of an object that expires do: a day later, so that it is never without them."""
+    headers: dict[str, str] = {}
+    for name, value in options.extra.items():
+        if name.lower() in {"x-delete-at", "x-delete-after"} and value:
+            if not (value.isascii() and value.isdigit() and len(value) <= 12):
+                raise InvalidArgumentError(f"{name} is a number of seconds", provider="swift")
+            headers[name.lower()] = str(int(value) + _DAY_S)
+    return headers
 
 
 def _before(key: str) -> str:

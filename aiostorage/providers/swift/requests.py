@@ -12,19 +12,50 @@ from aiostorage._http.canonical import quote_key, quote_text, with_query
 from aiostorage._http.headers import header_text
 from aiostorage._http.messages import Request
 from aiostorage._http.metadata import to_headers
-from aiostorage.errors import InvalidArgumentError
+from aiostorage.errors import InvalidArgumentError, UnsupportedError
 from aiostorage.providers.swift import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from aiostorage.models import Buffer, ByteRange, ListQuery, ObjectRef, Part, ReadOptions, Upload, WriteOptions
+    from aiostorage.models import (
+        Buffer,
+        ByteRange,
+        ContainerOptions,
+        ListQuery,
+        ObjectRef,
+        Part,
+        ReadOptions,
+        Upload,
+        WriteOptions,
+    )
 
 METADATA: Final = "x-object-meta-"
 CRC32: Final = "aiostorage-crc32"
 """Name of the metadata that holds the CRC-32 of a large object, and the etag that it goes with."""
 
 JSON: Final = "application/json"
+
+EXTRA: Final = frozenset({"x-delete-at", "x-delete-after", "x-robots-tag", "expires"})
+"""What a write may name as ``extra``."""
+
+_CONTAINER_EXTRA: Final = frozenset({
+    "x-container-read",
+    "x-container-write",
+    "x-versions-enabled",
+    "x-versions-location",
+    "x-history-location",
+    "x-container-sync-to",
+    "x-container-sync-key",
+})
+_CONTAINER_META: Final = "x-container-meta-"
+
+ACLS: Final[Mapping[str, Mapping[str, str]]] = {
+    "private": {},
+    "public-read": {"x-container-read": ".r:*,.rlistings"},
+    "public-read-objects": {"x-container-read": ".r:*"},
+}
+"""Who may read a container, by the words that other providers have for it."""
 
 
 def container_url(container: str) -> str:
@@ -335,7 +366,43 @@ def content_headers(options: WriteOptions) -> dict[str, str]:
         "content-language": options.content_language,
     }
     headers = {name: header_text(name, value) for name, value in named.items() if value is not None}
-    return {**headers, **to_headers(METADATA, options.metadata)} if options.metadata else headers
+    if options.metadata:
+        headers |= to_headers(METADATA, options.metadata)
+    for name, value in options.extra.items():
+        if name.lower() not in EXTRA:
+            raise _unknown(name, EXTRA)
+        if value:
+            headers[name.lower()] = header_text(name, value)
+    return headers
+
+
+def container_headers(options: ContainerOptions) -> dict[str, str]:
+    """The headers of a container that is made.
+
+    Raises:
+        UnsupportedError: Swift has nothing of the kind.
+        InvalidArgumentError: The access rights, or an extra, are unknown.
+
+    Source: https://docs.openstack.org/swift/latest/overview_acl.html
+    """
+    if options.region is not None or options.object_lock or options.ownership is not None:
+        raise UnsupportedError("containers have no region, lock or ownership of their own", provider="swift")
+    headers: dict[str, str] = {}
+    if options.storage_class is not None:
+        headers["x-storage-policy"] = header_text("storage_class", options.storage_class)
+    if options.acl is not None:
+        if options.acl not in ACLS:
+            raise InvalidArgumentError(f"acl is one of {', '.join(ACLS)}", provider="swift")
+        headers |= ACLS[options.acl]
+    for name, value in options.extra.items():
+        if name.lower() not in _CONTAINER_EXTRA and not name.lower().startswith(_CONTAINER_META):
+            raise _unknown(name, _CONTAINER_EXTRA)
+        headers[name.lower()] = header_text(name, value)
+    return headers
+
+
+def _unknown(name: str, known: Iterable[str]) -> InvalidArgumentError:
+    return InvalidArgumentError(f"{name!r} is not one of {', '.join(sorted(known))}", provider="swift")
 
 
 def _conditions(options: ReadOptions) -> dict[str, str]:

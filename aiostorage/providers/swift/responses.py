@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from aiostorage._http.body import Head, content_length, which_bytes
 from aiostorage._http.headers import etag_extra, parse_http_date, parse_iso_date, unquote_etag
-from aiostorage._http.json import JSONObject, MalformedJSONError, array, integer, parse, parse_array, text
+from aiostorage._http.json import JSONObject, MalformedJSONError, integer, parse, parse_array, text
 from aiostorage._http.messages import Response
 from aiostorage._http.metadata import from_headers
 from aiostorage.models import ContainerInfo, DeleteOutcome, ObjectHash, ObjectInfo, Page, Part, Prefix, WriteOptions
@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _CHECKSUM = re.compile(r"([0-9a-f]{8}) ([0-9a-f]{32})")
 _DELETED: Final = "application/x-deleted"
-_EXTRA: Final = ("x-delete-at", "x-object-manifest", "x-static-large-object", "x-symlink-target")
+_EXTRA: Final = (
+    "x-delete-at",
+    "x-object-manifest",
+    "x-static-large-object",
+    "x-symlink-target",
+    "x-robots-tag",
+    "expires",
+)
 _CONTAINER_EXTRA: Final = {
     "x-container-bytes-used": "bytes",
     "x-storage-policy": "storage_policy",
@@ -226,13 +233,10 @@ def read_token(token: str) -> tuple[str, str | None]:
 def delete_objects(request: Request, response: Response, refs: Sequence[ObjectRef]) -> list[DeleteOutcome]:
     """One outcome for each object, in order. What the answer does not account for was not deleted for sure."""
     document = _document(request, response)
-    failed: dict[str, int] = {}
-    for entry in array(document, "Errors"):
-        match entry:
-            case [str(name), str(status)]:
-                failed[unquote(name)] = int(status[:3]) if re.match("[1-5][0-9][0-9]", status) else 500
-            case _:
-                raise errors.unexpected(request, response, "a failure in the answer is malformed")
+    failed = {
+        unquote(name): int(why[:3]) if re.match("[1-5][0-9][0-9]", why) else 500
+        for name, why in errors.failures_in(document)
+    }
     done = (integer(document, "Number Deleted") or 0) + (integer(document, "Number Not Found") or 0)
     is_complete = done + len(failed) >= len({(ref.container, ref.key) for ref in refs})
     return [

@@ -59,10 +59,7 @@ class TempURL:
             key: The account's or the container's key.
             digest: ``sha1``, ``sha256`` or ``sha512``.
         """
-        mac = hmac.new(key.encode(), self.text().encode(), digest)
-        # Hexadecimal for the shorter ones: servers know it the longest.
-        signature = f"sha512:{urlsafe_b64encode(mac.digest()).decode()}" if digest == "sha512" else mac.hexdigest()
-        query = [("temp_url_sig", signature), ("temp_url_expires", str(self.expires))]
+        query = [("temp_url_sig", _signature(key, self.text(), digest)), ("temp_url_expires", str(self.expires))]
         if self.prefix is not None:
             query.append(("temp_url_prefix", self.prefix))
         if self.ip_range is not None:
@@ -83,3 +80,41 @@ class TempURL:
             path = f"prefix:{'/'.join(parts[:4])}/{self.prefix}"
         address = "" if self.ip_range is None else f"ip={self.ip_range}\n"
         return f"{address}{self.method}\n{self.expires}\n{path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What a browser may post.
+
+    Attributes:
+        url: Where to; the name of the user's file is added to it.
+        expires: Unix time until which it works.
+        max_bytes: The most bytes of the file.
+        redirect: Where the browser goes afterwards; empty for nowhere.
+
+    Source: https://docs.openstack.org/swift/latest/api/form_post_middleware.html
+    """
+
+    url: str
+    expires: int
+    max_bytes: int
+    redirect: str = ""
+
+    def signed(self, key: str, digest: str) -> dict[str, str]:
+        """The fields of the form."""
+        path = unquote(urlsplit(self.url).path)
+        text = f"{path}\n{self.redirect}\n{self.max_bytes}\n1\n{self.expires}"
+        fields = {"redirect": self.redirect} if self.redirect else {}
+        return {
+            **fields,
+            "max_file_size": str(self.max_bytes),
+            "max_file_count": "1",
+            "expires": str(self.expires),
+            "signature": _signature(key, text, digest),
+        }
+
+
+def _signature(key: str, text: str, digest: str) -> str:
+    """Hexadecimal for the shorter ones: servers have known it the longest."""
+    mac = hmac.new(key.encode(), text.encode(), digest)
+    return f"sha512:{urlsafe_b64encode(mac.digest()).decode()}" if digest == "sha512" else mac.hexdigest()
