@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import guards
 from tests.servers.ceph import CephServer
+from tests.servers.keystone import KeystoneServer
 from tests.servers.moto import MotoServer
 from tests.servers.rclone import RcloneServer
 from tests.servers.swift import SwiftServer
@@ -82,6 +83,13 @@ def _async_guard(request: pytest.FixtureRequest) -> None:
 def swift_server(_clean_environment: None) -> Iterator[SwiftServer]:
     """OpenStack Swift, with its S3 and its own API."""
     with SwiftServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def keystone_server(_clean_environment: None) -> Iterator[KeystoneServer]:
+    """OpenStack Swift behind Keystone."""
+    with KeystoneServer() as server:
         yield server
 
 

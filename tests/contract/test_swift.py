@@ -8,39 +8,74 @@ import pytest
 from swiftclient import Connection
 
 from aiostorage import SwiftDriver
-from aiostorage.providers.swift.backend import SwiftBackend
 from aiostorage.testing import DriverContract
 from tests.contract.swift_witness import SwiftWitness
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from aiostorage.providers.swift.config import SwiftOptions
+    from tests.servers.keystone import KeystoneServer
     from tests.servers.swift import SwiftServer
 
 
-class TestSwift(DriverContract):
-    """TempAuth, and all that a cluster can have."""
+class SwiftContract(DriverContract):
+    """The driver, and swiftclient beside it, on the server of the fixture ``service``."""
 
-    server = "swift (own API)"
     refused_keys: ClassVar = {r"\0": "the server refuses such paths"}
 
     @pytest.fixture
-    async def driver(self, swift_server: SwiftServer) -> AsyncIterator[SwiftDriver]:
-        driver = SwiftDriver(
-            auth_url=swift_server.auth_url,
-            username=swift_server.access_key,
-            password=swift_server.secret_key,
-        )
-        async with driver:
-            backend = driver.backend
-            assert isinstance(backend, SwiftBackend)
-            await backend.read_info()
+    def login(self, service: SwiftServer) -> SwiftOptions:
+        """How the driver gets a token."""
+        return {"auth_url": service.auth_url, "username": service.access_key, "password": service.secret_key}
+
+    @pytest.fixture
+    async def driver(self, login: SwiftOptions) -> AsyncIterator[SwiftDriver]:
+        async with SwiftDriver(**login) as driver:
+            await driver.read_info()
             yield driver
 
     @pytest.fixture
-    def witness(self, swift_server: SwiftServer) -> SwiftWitness:
-        def connect() -> Connection:
-            return Connection(swift_server.auth_url, swift_server.access_key, swift_server.secret_key)
+    def connection(self, service: SwiftServer) -> dict[str, str]:
+        """How the witness does."""
+        return {"authurl": service.auth_url, "user": service.access_key, "key": service.secret_key}
 
-        connect().post_account({"X-Account-Meta-Temp-URL-Key": "a key of the tests"})
-        return SwiftWitness(connect)
+    @pytest.fixture
+    def witness(self, connection: dict[str, str]) -> SwiftWitness:
+        Connection(**connection).post_account({"X-Account-Meta-Temp-URL-Key": "a key of the tests"})
+        return SwiftWitness(lambda: Connection(**connection))
+
+
+class TestSwift(SwiftContract):
+    """All that a cluster can have, with tokens of its own."""
+
+    server = "swift, own API"
+
+    @pytest.fixture
+    def service(self, swift_server: SwiftServer) -> SwiftServer:
+        return swift_server
+
+
+class TestKeystone(SwiftContract):
+    """The same behind Keystone, version 3."""
+
+    server = "swift, keystone"
+
+    @pytest.fixture
+    def service(self, keystone_server: KeystoneServer) -> KeystoneServer:
+        return keystone_server
+
+    @pytest.fixture
+    def login(self, service: KeystoneServer) -> SwiftOptions:
+        return {
+            "auth_url": service.auth_url,
+            "username": service.access_key,
+            "password": service.secret_key,
+            "project_name": "demo",
+            "region": service.region,
+        }
+
+    @pytest.fixture
+    def connection(self, service: KeystoneServer) -> dict[str, str]:
+        token = service.log_in(service.access_key, service.secret_key, "demo")
+        return {"preauthurl": service.storage_url, "preauthtoken": token}

@@ -73,8 +73,6 @@ operator_roles = admin, member
 reseller_prefix = AUTH_
 """
 
-REGION = "RegionOne"
-
 
 class KeystoneServer(SwiftServer):
     """A project ``demo`` whose user ``demo`` may do everything, and ``nobody`` only read."""
@@ -83,6 +81,7 @@ class KeystoneServer(SwiftServer):
     access_key: ClassVar[str] = "demo"
     secret_key: ClassVar[str] = "demo-secret"
     token_life_s: ClassVar[int] = 3600
+    region: ClassVar[str] = "RegionOne"
 
     project_id: str
     application_credential: tuple[str, str]
@@ -104,7 +103,7 @@ class KeystoneServer(SwiftServer):
             "OS_PROJECT_NAME": "demo",
             "OS_USER_DOMAIN_ID": "default",
             "OS_PROJECT_DOMAIN_ID": "default",
-            "OS_REGION_NAME": REGION,
+            "OS_REGION_NAME": self.region,
         }
 
     def auth(self) -> tuple[str, str]:
@@ -128,7 +127,7 @@ class KeystoneServer(SwiftServer):
         run([*manage, "fernet_setup", *owner])
         run([*manage, "credential_setup", *owner])
         urls = [f"--bootstrap-{interface}-url={self.auth_url}" for interface in ("public", "internal", "admin")]
-        run([*manage, "bootstrap", "--bootstrap-password=admin-secret", f"--bootstrap-region-id={REGION}", *urls])
+        run([*manage, "bootstrap", "--bootstrap-password=admin-secret", f"--bootstrap-region-id={self.region}", *urls])
         self.spawn(
             "keystone",
             [str(self.home / "bin" / "gunicorn")],
@@ -164,7 +163,7 @@ class KeystoneServer(SwiftServer):
         make("region", id="RegionTwo")
         for interface in ("public", "internal"):
             url = f"{self.endpoint}/v1/AUTH_%(project_id)s"
-            make("endpoint", service_id=store, interface=interface, region_id=REGION, url=url)
+            make("endpoint", service_id=store, interface=interface, region_id=self.region, url=url)
         make(
             "endpoint",
             service_id=store,

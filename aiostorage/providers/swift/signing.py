@@ -117,4 +117,6 @@ class Form:
 def _signature(key: str, text: str, digest: str) -> str:
     """Hexadecimal for the shorter ones: servers have known it the longest."""
     mac = hmac.new(key.encode(), text.encode(), digest)
-    return f"sha512:{urlsafe_b64encode(mac.digest()).decode()}" if digest == "sha512" else mac.hexdigest()
+    if digest != "sha512":
+        return mac.hexdigest()
+    return f"sha512:{urlsafe_b64encode(mac.digest()).decode().rstrip('=')}"
