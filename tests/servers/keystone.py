@@ -64,7 +64,7 @@ username = swift
 password = swift-secret
 delay_auth_decision = true
 cache = swift.cache
-token_cache_time = 1
+token_cache_time = 5
 include_service_catalog = false
 
 [filter:keystoneauth]

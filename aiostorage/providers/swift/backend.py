@@ -380,7 +380,6 @@ class SwiftBackend:
     async def presign(self, method: str, container: str, key: str, options: PresignOptions) -> PresignedRequest:
         """Sign a request for somebody else to send. The signature covers method, object and time, but no header."""
         await self._ready(container, key)
-        self._check_version("presign", options.version_id)
         if options.upload is not None and options.part_number is not None:
             container, key = self._large.place_of(options.upload, options.part_number)
         return await self._presigner.request(method, container, key, options)

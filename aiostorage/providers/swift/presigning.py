@@ -73,9 +73,9 @@ class Presigner:
             raise InvalidArgumentError(f"{method} requests cannot be presigned", provider="swift")
         if prefix is not None and not key.startswith(prefix):
             raise InvalidArgumentError("the key does not begin with the prefix", provider="swift")
+        if options.version_id is not None:  # the cluster drops the parameter, and serves the latest
+            raise UnsupportedError("a version cannot be presigned", provider="swift", operation="presign")
         parameters = _answer_parameters(options.response_headers)
-        if options.version_id is not None:
-            parameters.append(("version-id", options.version_id))
         digest, expires_at = self._digest(), self._end(options.expires_in_s)
         url = TempURL(
             method=method,
