@@ -178,7 +178,6 @@ async def test_many_segments_are_joined_with_signs_of_life(driver: SwiftDriver, 
     with pytest.raises(UploadNotFoundError):  # inside a 202
         await backend.complete_upload(broken, parts, WriteOptions())
     await backend.abort_upload(broken)
-    # A cluster joins small segments slowly after the tenth: nobody reads all of them here.
     assert await found.read(byte_range=(0, 5)) == body[:5]
 
 
@@ -201,14 +200,15 @@ async def test_what_is_an_object_is_no_upload_any_more(driver: SwiftDriver, cont
 
 async def test_uploads_of_nobody(driver: SwiftDriver, container: Container) -> None:
     backend = driver.backend
-    for upload_id in ("../x", "1700000000.000000-0123456789abcdef"):
-        upload = Upload(container=container.name, key="key", upload_id=upload_id)
+    ids = ("../x", "1700000000.000000-0123456789abcdef")
+    uploads = [Upload(container=container.name, key="key", upload_id=upload_id) for upload_id in ids]
+    for upload in uploads:
         with pytest.raises(UploadNotFoundError):
             await backend.abort_upload(upload)
         with pytest.raises(UploadNotFoundError):
             await backend.list_parts(upload, token=None)
     with pytest.raises(InvalidArgumentError):
-        await backend.complete_upload(upload, [], WriteOptions())
+        await backend.complete_upload(uploads[1], [], WriteOptions())
 
 
 async def test_a_name_that_leaves_no_room_for_those_of_segments(container: Container) -> None:
@@ -257,7 +257,9 @@ async def test_older_versions_keep_their_segments(
 # What goes with an object or a container
 
 
-async def test_expiry(driver: SwiftDriver, container: Container, witness: Connection, listed: Callable[[], Any]) -> None:
+async def test_expiry(
+    driver: SwiftDriver, container: Container, witness: Connection, listed: Callable[[], Any]
+) -> None:
     """Segments outlive their object by a day; a change of metadata does not make it last for ever."""
     end = int((datetime.now(UTC) + timedelta(hours=1)).timestamp())
     obj = await container.upload_object(LARGE, "key", extra={"X-Delete-At": str(end)})
@@ -304,12 +306,14 @@ async def test_how_a_container_is_made(driver: SwiftDriver) -> None:
     name = f"own-{secrets.token_hex(6)}"
     with pytest.raises(InvalidArgumentError):
         await driver.create_container(name, storage_class="no such policy")
-    for wrong in ({"region": "one"}, {"object_lock": True}, {"ownership": "x"}):
+    refused: list[Any] = [{"region": "one"}, {"object_lock": True}, {"ownership": "x"}]
+    for wrong in refused:
         with pytest.raises(UnsupportedError):
-            await driver.create_container(name, **wrong)  # type: ignore[arg-type]  # one of each
-    for nonsense in ({"acl": "everybody"}, {"extra": {"x-object-meta-a": "b"}}):
+            await driver.create_container(name, **wrong)
+    unknown: list[Any] = [{"acl": "everybody"}, {"extra": {"x-object-meta-a": "b"}}]
+    for nonsense in unknown:
         with pytest.raises(InvalidArgumentError):
-            await driver.create_container(name, **nonsense)  # type: ignore[arg-type]  # the same
+            await driver.create_container(name, **nonsense)
     made = await driver.create_container(name, storage_class="Policy-0", extra={"X-Container-Meta-Quota-Bytes": "10"})
     try:
         assert (await driver.get_container(name)).extra["storage_policy"] == "Policy-0"
@@ -358,7 +362,9 @@ async def test_deletions_that_are_refused_inside_a_success(
 # Signed requests
 
 
-async def send(request: PresignedRequest, *, body: bytes | None = None, url: str | None = None) -> tuple[int, Any, bytes]:
+async def send(
+    request: PresignedRequest, *, body: bytes | None = None, url: str | None = None
+) -> tuple[int, Any, bytes]:
     def exchange() -> tuple[int, Any, bytes]:
         parts = urlsplit(url or request.url)
         connection = http.client.HTTPConnection(parts.netloc)
@@ -472,7 +478,7 @@ async def test_a_key_of_the_container(driver: SwiftDriver, swift_server: SwiftSe
 
 
 async def token_of(driver: SwiftDriver) -> Token:
-    return await driver.backend._credentials.get()  # noqa: SLF001 - where the account is, nobody else tells
+    return await driver.backend._credentials.get()
 
 
 # Tokens
@@ -555,7 +561,9 @@ async def test_each_way_to_log_in(keystone_server: KeystoneServer, monkeypatch: 
         ({"auth_version": "2"}, InvalidArgumentError),
     ],
 )
-async def test_logins_that_fail(keystone_server: KeystoneServer, options: dict[str, Any], kind: type[Exception]) -> None:
+async def test_logins_that_fail(
+    keystone_server: KeystoneServer, options: dict[str, Any], kind: type[Exception]
+) -> None:
     password = {"username": keystone_server.access_key, "password": keystone_server.secret_key, "project_name": "demo"}
     async with keystone(keystone_server, **{**password, **options}) as driver:
         with pytest.raises(kind) as caught:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Unpack
 
 from aiostorage._http.body import HTTPObjectBody
@@ -35,6 +36,7 @@ from aiostorage.models import (
 from aiostorage.providers.swift import config, credentials, names, requests, responses
 from aiostorage.providers.swift.administration import SwiftAdministration
 from aiostorage.providers.swift.cluster import UNKNOWN, read_info
+from aiostorage.providers.swift.delivery import Delivery
 from aiostorage.providers.swift.errors import read_error
 from aiostorage.providers.swift.identity import Token
 from aiostorage.providers.swift.large_objects import AT_ONCE, LargeObjects, digests_of
@@ -98,12 +100,14 @@ class SwiftBackend:
         self._presigner = Presigner(
             self._http, self._credentials, self._settings, lambda: self._known().temp_url_digests
         )
+        self._delivery = Delivery(self._http, self._settings.cdn)
         self._administration = SwiftAdministration(self._http, self._large)
 
     @property
     def capabilities(self) -> Capabilities:
         """What this cluster can do, as far as it was asked."""
-        return self._known().capabilities
+        capabilities = self._known().capabilities
+        return replace(capabilities, cdn=True) if self._delivery.is_configured else capabilities
 
     def check_name(self, container: str, key: str | None = None) -> None:
         """Refuse what the cluster cannot hold."""
@@ -435,8 +439,27 @@ class SwiftBackend:
         return self._administration
 
     def cdn(self, container: str) -> CDN:
-        """Swift itself has no content delivery."""
-        raise UnsupportedError("there is no content delivery here", provider=self.name, operation="cdn")
+        """Content delivery, where it is configured, or :meth:`read_cdn` has found it."""
+        return self._delivery.of(container)
+
+    async def read_cdn(self, container: str) -> CDN:
+        """Ask the CDN of the account, where it has one, whether and where it delivers a container.
+
+        Raises:
+            UnsupportedError: The account has no CDN, or it does not deliver this container.
+        """
+        await self._ready(container)
+        return await self._delivery.read(container)
+
+    async def enable_cdn(self, container: str, *, ttl_s: int | None = None) -> CDN:
+        """Have the CDN of the account deliver a container; edges keep what they have for ``ttl_s`` seconds."""
+        await self._ready(container)
+        return await self._delivery.enable(container, ttl_s)
+
+    async def disable_cdn(self, container: str) -> None:
+        """Have the CDN of the account deliver a container no more."""
+        await self._ready(container)
+        await self._delivery.disable(container)
 
     async def aclose(self) -> None:
         """Close all connections."""

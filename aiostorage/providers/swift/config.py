@@ -38,7 +38,7 @@ _VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "interface": ("OS_INTERFACE", "OS_ENDPOINT_TYPE"),
     "temp_url_key": (),
     "temp_url_digest": (),
-    "cdn_url": (),
+    "cdn_management_url": (),
 }
 """The options that are text, and where they come from if they are not given."""
 
@@ -94,8 +94,10 @@ class SwiftOptions(HTTPOptions, total=False):
     """Key to presign with. Without it the account's own is asked for."""
     temp_url_digest: TempURLDigest | None
     """Else the best that the cluster takes."""
-    cdn_url: str | None
-    """The CDN management URL of the account, where it has one (Rackspace). Else the catalog's."""
+    cdn: str | Mapping[str, str] | None
+    """Public URL of the containers, in which ``{container}`` stands for the name; or such URLs by container."""
+    cdn_management_url: str | None
+    """Where the account's own CDN is told what to deliver (Rackspace). Else what the catalog says."""
     credentials: Callable[[], Awaitable[Token]] | None
     """Called for a token, and again shortly before that one expires."""
     anonymous: bool
@@ -113,7 +115,8 @@ class Settings:
     interface: Interface = "public"
     temp_url_key: str | None = field(default=None, repr=False)
     temp_url_digest: TempURLDigest | None = None
-    cdn_url: str | None = None
+    cdn: str | Mapping[str, str] | None = None
+    cdn_management_url: str | None = None
     credentials: Callable[[], Awaitable[Token]] | None = None
     anonymous: bool = False
 
@@ -136,6 +139,8 @@ def split_options(options: SwiftOptions, environ: Mapping[str, str]) -> tuple[Se
         raise _invalid("anonymous access needs a storage_url")
     is_fixed = storage_url is not None and texts["token"] is not None and chosen <= {"token"}
     login = None if anonymous or credentials is not None or is_fixed else _login(texts, chosen)
+    given.pop("cdn", None)
+    cdn_url = texts["cdn_management_url"]
     digest = texts["temp_url_digest"]
     if digest not in {None, "sha1", "sha256", "sha512"}:
         raise _invalid("temp_url_digest is sha1, sha256 or sha512")
@@ -147,7 +152,8 @@ def split_options(options: SwiftOptions, environ: Mapping[str, str]) -> tuple[Se
         interface=_interface(texts["interface"]),
         temp_url_key=texts["temp_url_key"],
         temp_url_digest=cast("TempURLDigest | None", digest),  # looked at above
-        cdn_url=None if texts["cdn_url"] is None else check_url(texts["cdn_url"], "cdn_url"),
+        cdn=options.get("cdn"),
+        cdn_management_url=None if cdn_url is None else check_url(cdn_url, "cdn_management_url"),
         credentials=options.get("credentials"),
         anonymous=anonymous,
     )

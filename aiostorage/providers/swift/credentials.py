@@ -24,14 +24,16 @@ def provider(settings: Settings, http_options: HTTPOptions) -> CredentialCache[T
         region=settings.region,
         interface=settings.interface,
         storage_url=settings.storage_url,
-        cdn_url=settings.cdn_url,
+        cdn_url=settings.cdn_management_url,
     )
     if settings.credentials is not None:
         return CredentialCache(settings.credentials)
     if settings.login is not None:
         login = settings.login
         return CredentialCache(lambda: log_in(login, choice, http_options))
-    fixed = Token(value=settings.token or "", storage_url=settings.storage_url or "", cdn_url=settings.cdn_url)
+    fixed = Token(
+        value=settings.token or "", storage_url=settings.storage_url or "", cdn_url=settings.cdn_management_url
+    )
 
     async def give() -> Token:
         return fixed

@@ -71,7 +71,7 @@ def read_error(request: Request, response: Response) -> StorageError | None:
         message = text(document, "Response Body") or ", ".join([f"{name}: {why}" for name, why in failed[:3]])
         if request.operation == "complete_upload" and failed and all(why.startswith("404") for _, why in failed):
             status = 404  # the segments that the manifest names are gone
-        elif request.url.startswith("?bulk-delete") and status == 400:
+        elif request.url.endswith("?bulk-delete=true") and status == 400:
             return None  # what became of each object the parser tells
     if status < 300:
         return None

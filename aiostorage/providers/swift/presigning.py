@@ -124,7 +124,7 @@ class Presigner:
         return self._http.now().replace(microsecond=0) + timedelta(seconds=int(expires_in_s))
 
     async def _url(self, container: str, key: str) -> str:
-        return (await self._credentials.get()).storage_url + requests.object_url(container, key)
+        return (await self._credentials.get()).storage_url + requests.path_of(container, key)
 
     async def _key(self, container: str) -> str:
         if self._settings.temp_url_key is not None:

@@ -1,6 +1,6 @@
 """Requests of Swift, one function for each operation. Pure: nothing is sent here.
 
-URLs begin with the path below the account: where that is, the token tells; see ``signing``.
+URLs begin with a name for the account: where that is, the token tells; see ``signing``.
 """
 
 from __future__ import annotations
@@ -36,6 +36,12 @@ CRC32: Final = "aiostorage-crc32"
 
 JSON: Final = "application/json"
 
+ACCOUNT: Final = "https://account.invalid"
+"""What the URLs of the account begin with until they are signed."""
+
+DELIVERY: Final = "https://cdn.invalid"
+"""The same for those of its CDN."""
+
 EXTRA: Final = frozenset({"x-delete-at", "x-delete-after", "x-robots-tag", "expires"})
 """What a write may name as ``extra``."""
 
@@ -59,12 +65,17 @@ ACLS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def container_url(container: str) -> str:
-    """Path of a container below its account."""
-    return f"/{quote_text(container)}"
+    """URL of a container."""
+    return f"{ACCOUNT}/{quote_text(container)}"
 
 
 def object_url(container: str, key: str) -> str:
-    """Path of an object below its account; the key is in it byte for byte."""
+    """URL of an object; the key is in it byte for byte."""
+    return ACCOUNT + path_of(container, key)
+
+
+def path_of(container: str, key: str) -> str:
+    """An object below its account, as headers and lists name it."""
     return f"/{quote_text(container)}/{quote_key(key)}"
 
 
@@ -78,17 +89,17 @@ def info(root: str) -> Request:
 
 def head_account() -> Request:
     """The account's own metadata, with its keys if one may see them."""
-    return Request(operation="head_account", method="HEAD", url="")
+    return Request(operation="head_account", method="HEAD", url=f"{ACCOUNT}/")
 
 
 def update_account(headers: Mapping[str, str]) -> Request:
     """Change the account's metadata."""
-    return Request(operation="update_account", method="POST", url="", headers=headers)
+    return Request(operation="update_account", method="POST", url=f"{ACCOUNT}/", headers=headers)
 
 
 def list_containers(*, prefix: str, token: str | None) -> Request:
     """A page of containers. Source: https://docs.openstack.org/api-ref/object-store/#show-account-details-and-list-containers."""
-    url = with_query("", ("format", "json"), ("prefix", prefix or None), ("marker", token))
+    url = with_query(f"{ACCOUNT}/", ("format", "json"), ("prefix", prefix or None), ("marker", token))
     return Request(operation="list_containers", method="GET", url=url)
 
 
@@ -244,9 +255,9 @@ def delete_objects(container: str, paths: Sequence[tuple[str, str]], *, operatio
     return Request(
         operation=operation,
         method="POST",
-        url="?bulk-delete=true",
+        url=f"{ACCOUNT}/?bulk-delete=true",
         headers={"content-type": "text/plain", "accept": JSON},
-        body="".join([f"{object_url(*path)}\n" for path in paths]).encode(),
+        body="".join([f"{path_of(*path)}\n" for path in paths]).encode(),
         container=container,
     )
 
@@ -282,7 +293,7 @@ def _copy(
         operation=operation,
         method="COPY",
         url=with_query(object_url(source.container, source.key), ("version-id", source.version_id)),
-        headers={**headers, "destination": object_url(container, key)},
+        headers={**headers, "destination": path_of(container, key)},
         container=owner[0],
         key=owner[1],
     )
@@ -351,6 +362,35 @@ def complete_upload(
         container=upload.container,
         key=upload.key,
     )
+
+
+# Content delivery
+
+
+def head_cdn(container: str) -> Request:
+    """Whether and where a container is delivered."""
+    return _delivery("HEAD", container, "", {})
+
+
+def enable_cdn(container: str, *, ttl_s: int | None) -> Request:
+    """Have a container delivered."""
+    headers = {"x-cdn-enabled": "True"} | ({} if ttl_s is None else {"x-ttl": str(ttl_s)})
+    return _delivery("PUT", container, "", headers)
+
+
+def disable_cdn(container: str) -> Request:
+    """Have a container delivered no more."""
+    return _delivery("PUT", container, "", {"x-cdn-enabled": "False"})
+
+
+def purge(container: str, key: str) -> Request:
+    """Have the edges drop their copies of an object."""
+    return _delivery("DELETE", container, f"/{quote_key(key)}", {})
+
+
+def _delivery(method: str, container: str, rest: str, headers: Mapping[str, str]) -> Request:
+    url = f"{DELIVERY}/{quote_text(container)}{rest}"
+    return Request(operation="cdn", method=method, url=url, headers=headers, container=container)
 
 
 # Headers

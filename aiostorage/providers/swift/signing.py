@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode, urlsplit
 
 from aiostorage._http.messages import Wire
-from aiostorage.errors import InvalidArgumentError
+from aiostorage.errors import InvalidArgumentError, UnsupportedError
+from aiostorage.providers.swift.requests import ACCOUNT, DELIVERY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,14 +23,20 @@ if TYPE_CHECKING:
 
 
 def sign(request: Request, token: Token | None, _now: datetime) -> Wire:
-    """The request with the account's URL before its path, and the token.
+    """The request at the account's URL, or that of its CDN, with the token. What is neither gets none.
 
-    A URL that is absolute already is no part of the account: it gets no token.
+    Raises:
+        UnsupportedError: The account has no CDN.
     """
-    if token is None or "://" in request.url:
+    if token is None or not request.url.startswith((ACCOUNT, DELIVERY)):
         return Wire(request.url, request.headers)
     headers = {**request.headers, "x-auth-token": token.value} if token.value else request.headers
-    return Wire(token.storage_url + request.url, headers)
+    if request.url.startswith(DELIVERY):
+        if token.cdn_url is None:
+            raise UnsupportedError("the account has no CDN", provider="swift", operation="cdn")
+        return Wire(token.cdn_url + request.url.removeprefix(DELIVERY), headers)
+    below = request.url.removeprefix(ACCOUNT)
+    return Wire(token.storage_url + (below[1:] if below[1:2] in {"", "?"} else below), headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
