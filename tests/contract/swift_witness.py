@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import threading
 from typing import TYPE_CHECKING, Any
@@ -142,7 +143,13 @@ class SwiftWitness:
         if found is None or not found.get("x-static-large-object"):
             return False
         _, manifest = self._client.get_object(container, key, query_string="multipart-manifest=get")
-        return f"/{upload_id}/".encode() in manifest
+        if manifest:
+            return f"/{upload_id}/".encode() in manifest
+        # Ceph shows none; but the etag of a large object is that of the etags of its segments.
+        prefix = f"{key}/slo/{upload_id}/"
+        _, segments = self._client.get_container(f"{container}_segments", prefix=prefix)
+        joined = "".join(entry["hash"] for entry in segments).encode()
+        return bool(found["etag"].strip('"') == hashlib.md5(joined, usedforsecurity=False).hexdigest())
 
     def _remove_container(self, container: str) -> None:
         for name in (container, f"{container}_segments"):

@@ -40,7 +40,7 @@ from aiostorage.providers.swift.delivery import Delivery
 from aiostorage.providers.swift.errors import read_error
 from aiostorage.providers.swift.identity import Token
 from aiostorage.providers.swift.large_objects import AT_ONCE, LargeObjects, digests_of
-from aiostorage.providers.swift.presigning import KEY_NAMES, Presigner
+from aiostorage.providers.swift.presigning import KEY_NAMES, FormPost, Presigner
 from aiostorage.providers.swift.signing import sign
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
 
 _AS_IT_WAS: Final = WriteOptions()
 _ONE_HOUR: Final = PresignOptions()
+_ANY_FILE: Final = FormPost()
 
 
 class SwiftBackend:
@@ -330,7 +331,9 @@ class SwiftBackend:
         page_size = min(query.page_size or self._max_page(), self._max_page())
         marker = None if token is None else responses.read_token(token)
         request = requests.list_objects(container, query, token=marker, page_size=page_size)
-        return responses.list_objects(request, await self._http.send(request), query, page_size)
+        response = await self._http.send(request)
+        tells_sizes = self._known().tells_large or not await self._large.may_be_in(container)
+        return responses.list_objects(request, response, query, page_size, tells_sizes=tells_sizes)
 
     def _max_page(self) -> int:
         return self.capabilities.limits.max_page_size
@@ -389,9 +392,19 @@ class SwiftBackend:
         return await self._presigner.request(method, container, key, options)
 
     async def presign_post(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
-        """Sign a form for a browser to post."""
-        await self._ready(container, key)
-        return await self._presigner.form(container, key, policy)
+        """Refused: a cluster's forms can fix neither name nor type of the file; :meth:`form_post` makes them."""
+        raise UnsupportedError("there are no such forms here", provider=self.name, operation="presign_post")
+
+    async def form_post(self, container: str, prefix: str, form: FormPost = _ANY_FILE) -> PresignedPost:
+        """Sign a form by which a browser stores a file under its own name, with ``prefix`` before it.
+
+        Source: https://docs.openstack.org/swift/latest/api/form_post_middleware.html
+
+        Raises:
+            UnsupportedError: The cluster does not know of signatures, or there is no key.
+        """
+        await self._ready(container, prefix or None)
+        return await self._presigner.form(container, prefix, form)
 
     async def temp_url(
         self,
@@ -402,6 +415,8 @@ class SwiftBackend:
         *,
         prefix: str | None = None,
         ip_range: str | None = None,
+        filename: str | None = None,
+        is_inline: bool = False,
     ) -> PresignedRequest:
         """Sign a request that works for all objects whose keys begin so, or from some addresses only.
 
@@ -412,13 +427,17 @@ class SwiftBackend:
             options: How long it shall work, and with which headers.
             prefix: What the keys begin with for which the signature holds; None for this one only.
             ip_range: An address, or a range like ``10.0.0.0/8``, from which alone it works.
+            filename: As what browsers save it; else the last segment of its key.
+            is_inline: Whether browsers show it rather than save it.
 
         Raises:
             UnsupportedError: The cluster does not know of signatures, or there is no key.
             InvalidArgumentError: The method cannot be signed, or the time makes no sense.
         """
         await self._ready(container, key)
-        return await self._presigner.request(method, container, key, options, prefix=prefix, ip_range=ip_range)
+        return await self._presigner.request(
+            method, container, key, options, prefix=prefix, ip_range=ip_range, filename=filename, is_inline=is_inline
+        )
 
     async def set_temp_url_key(self, key: str, *, container: str | None = None, is_second: bool = False) -> None:
         """Set the key that requests are signed with: the account's, or a container's.

@@ -52,6 +52,7 @@ class Cluster:
         bulk_delete: Many objects can be deleted with one request.
         large_objects: Manifests of segments (SLO) can be stored.
         heartbeat: A manifest can be stored with signs of life while its segments are looked at.
+        tells_large: Listings tell large objects from small ones, and how large they are.
         temp_url_digests: The digests that signed requests may have; empty where there are none.
     """
 
@@ -59,6 +60,7 @@ class Cluster:
     bulk_delete: bool = True
     large_objects: bool = True
     heartbeat: bool = False
+    tells_large: bool = True
     temp_url_digests: Sequence[str] = ("sha256", "sha1")
 
 
@@ -70,7 +72,6 @@ def _capabilities(
     *,
     versioning: bool = False,
     presign: bool = False,
-    presign_post: bool = False,
 ) -> Capabilities:
     return Capabilities(
         limits=Limits(
@@ -91,7 +92,6 @@ def _capabilities(
         versioning=versioning,
         presign=presign,
         presign_part=presign,
-        presign_post=presign_post,
         update_in_place=True,
         settings=frozenset(SETTINGS),
     )
@@ -120,13 +120,13 @@ def read_info(body: bytes) -> Cluster:
         min(integer(bulk, "max_deletes_per_request") or _MAX_BATCH, _MAX_BATCH),
         versioning="object_versioning" in info,
         presign=bool(digests),
-        presign_post=bool(digests) and "formpost" in info,
     )
     return Cluster(
         capabilities=capabilities,
         bulk_delete="bulk_delete" in info,
         large_objects="slo" in info,
         heartbeat="yield_frequency" in slo,
+        tells_large="max_object_name_size" not in swift,  # so Ceph calls it, which lists the manifests themselves
         temp_url_digests=digests,
     )
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
+from aiostorage._http.headers import unquote_etag
 from aiostorage._tasks import each
 from aiostorage.checksums import crc32_combine
 from aiostorage.errors import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from aiostorage.models import Buffer, ByteRange, ObjectInfo, Part, WriteOptions
     from aiostorage.providers.swift.cluster import Cluster
     from aiostorage.providers.swift.identity import Token
+    from aiostorage.providers.swift.names import Segment
 
 log = logging.getLogger("aiostorage")
 
@@ -141,7 +143,9 @@ class LargeObjects:
         wanted: list[str] = sorted({ref.key for ref in refs})
         container = refs[0].container
         found: set[str] = set()
-        for _ in range(3):  # keys that lie far apart are better asked for one by one
+        for _ in range(
+            3 if self._cluster().tells_large else 0
+        ):  # keys that lie far apart are better asked for one by one
             if not wanted:
                 return found
             page_size = min(len(wanted) + 1, self._cluster().capabilities.limits.max_page_size)
@@ -163,7 +167,7 @@ class LargeObjects:
         if _is_archived(state.headers) or (ref.version_id is None and _keeps_versions(state.headers)):
             return []
         own = names.segments_container(ref.container)
-        paths = await self._manifest(ref)
+        paths = await self._manifest(ref, headers)
         return [path for path in paths if path[0] == own and path[1].startswith(f"{ref.key}/")]
 
     async def _head(self, ref: ObjectRef) -> Mapping[str, str] | None:
@@ -174,12 +178,27 @@ class LargeObjects:
         except NotFoundError:
             return None
 
-    async def _manifest(self, ref: ObjectRef) -> list[tuple[str, str]]:
+    async def _manifest(self, ref: ObjectRef, headers: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Container and key of each segment of a large object, whose headers are known."""
         request = requests.get_manifest(ref.container, ref.key, version_id=ref.version_id, operation="head_object")
         try:
-            return responses.manifest(request, await self._http.send(request))
+            response = await self._http.send(request)
         except NotFoundError:
             return []
+        if response.body:
+            return responses.manifest(request, response)
+        # Ceph shows no manifest. But the etag is that of the etags of the segments, so it tells which they are.
+        own, wanted = names.segments_container(ref.container), unquote_etag(headers.get("etag"))
+        by_upload: dict[str, list[Part]] = {}
+        for segment, part in await self._listed(ref.container, f"{ref.key}/slo/"):
+            if segment.key == ref.key:
+                by_upload.setdefault(segment.upload_id, []).append(part)
+        return [
+            (own, names.segment_name(Upload(container=ref.container, key=ref.key, upload_id=upload_id), part.number))
+            for upload_id, parts in by_upload.items()
+            if _manifest_etag(parts) == wanted
+            for part in parts
+        ]
 
     async def _discard(self, paths: Sequence[tuple[str, str]]) -> None:
         """Remove segments that nothing needs. That this fails is no reason to fail what was done before."""
@@ -291,7 +310,8 @@ class LargeObjects:
         if await self._is_completed(upload):
             self._begun.pop(upload.upload_id, None)
             raise _gone(upload)
-        numbers = {part.number for part in await self._listed(upload)}
+        listed = await self._listed(upload.container, prefix)
+        numbers = {segment.number for segment, _ in listed if segment.key == upload.key}
         if begun is None and not numbers:
             raise _gone(upload)
         if begun is not None:
@@ -312,18 +332,19 @@ class LargeObjects:
             raise _gone(upload)
         return Page(items=parts, next_token=found[-1][0].removeprefix(prefix) if found else None)
 
-    async def _listed(self, upload: Upload) -> list[Part]:
-        parts: list[Part] = []
-        prefix, marker = names.segment_prefix(upload), None
+    async def _listed(self, container: str, prefix: str) -> list[tuple[Segment, Part]]:
+        """The segments of a container's objects whose names begin so, in the order of their names."""
+        parts: list[tuple[Segment, Part]] = []
+        marker = None
         while True:
-            request = requests.list_names(upload.container, prefix=prefix, marker=marker, operation="abort_upload")
+            request = requests.list_names(container, prefix=prefix, marker=marker, operation="abort_upload")
             try:
                 found = responses.segments(request, await self._http.send(request))
             except NotFoundError:
                 return parts
             if not found:
                 return parts
-            parts += [part for _, segment, part in found if segment is not None and segment.key == upload.key]
+            parts += [(segment, part) for _, segment, part in found if segment is not None]
             marker = found[-1][0]
 
     async def list_uploads(self, container: str, *, prefix: str, token: str | None) -> Page[Upload]:
@@ -373,8 +394,9 @@ class LargeObjects:
         prefix = names.segment_prefix(upload)
         for ref in refs:
             headers = await self._head(ref)
-            is_manifest = headers is not None and responses.is_large(headers)
-            if is_manifest and any(key.startswith(prefix) for _, key in await self._manifest(ref)):
+            if headers is None or not responses.is_large(headers):
+                continue
+            if any(key.startswith(prefix) for _, key in await self._manifest(ref, headers)):
                 return True
         return False
 

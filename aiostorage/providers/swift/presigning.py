@@ -7,8 +7,8 @@ https://docs.openstack.org/swift/latest/api/form_post_middleware.html
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import timedelta
-from email.message import Message
 from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.headers import header_text
@@ -23,16 +23,29 @@ if TYPE_CHECKING:
 
     from aiostorage._http.client import HTTPClient
     from aiostorage._http.credentials import CredentialCache
-    from aiostorage.models import PostPolicy, PresignOptions
+    from aiostorage.models import PresignOptions
     from aiostorage.providers.swift.config import Settings
     from aiostorage.providers.swift.identity import Token
 
 METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
 KEY_NAMES: Final = ("temp-url-key", "temp-url-key-2")
 
-_FILENAME: Final = "${filename}"
-_LARGEST_FORM_BYTES: Final = 5 << 30
 _KEY_LASTS_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormPost:
+    """What a form may store; see :meth:`~aiostorage.providers.swift.backend.SwiftBackend.form_post`.
+
+    Attributes:
+        expires_in_s: How long it shall work.
+        max_bytes: The most bytes of the file.
+        redirect: Where the browser goes afterwards; empty for nowhere.
+    """
+
+    expires_in_s: float = 3600
+    max_bytes: int = 5 << 30
+    redirect: str = ""
 
 
 class Presigner:
@@ -67,6 +80,8 @@ class Presigner:
         *,
         prefix: str | None = None,
         ip_range: str | None = None,
+        filename: str | None = None,
+        is_inline: bool = False,
     ) -> PresignedRequest:
         """A signed request."""
         if method not in METHODS:
@@ -75,7 +90,13 @@ class Presigner:
             raise InvalidArgumentError("the key does not begin with the prefix", provider="swift")
         if options.version_id is not None:  # the cluster drops the parameter, and serves the latest
             raise UnsupportedError("a version cannot be presigned", provider="swift", operation="presign")
-        parameters = _answer_parameters(options.response_headers)
+        for name, value in options.response_headers.items():
+            if (name.lower(), value) != ("content-disposition", "inline"):  # a filename the cluster would rewrite
+                raise UnsupportedError(f"{name} of an answer cannot be chosen here", provider="swift")
+            filename, is_inline = None, True
+        parameters = [("inline", "")] if is_inline else []
+        if filename is not None:
+            parameters.append(("filename", filename))
         digest, expires_at = self._digest(), self._end(options.expires_in_s)
         url = TempURL(
             method=method,
@@ -89,24 +110,13 @@ class Presigner:
         sent = {name.lower(): header_text(name, value) for name, value in options.headers.items()}
         return PresignedRequest(method=method, url=signed, headers=sent, expires_at=expires_at)
 
-    async def form(self, container: str, key: str, policy: PostPolicy) -> PresignedPost:
-        """A signed form. The browser's name of the file always becomes the end of the key."""
-        if not key.endswith(_FILENAME):
-            raise UnsupportedError(f"a form names objects after the user's file: the key ends with {_FILENAME}")
-        if policy.prefixes:
-            raise UnsupportedError("a form has no fields to choose here", provider="swift", operation="presign_post")
-        least, most = policy.size_range or (0, _LARGEST_FORM_BYTES)
-        if least > 0:
-            raise UnsupportedError("a form has no least size here", provider="swift", operation="presign_post")
-        expires_at = self._end(policy.expires_in_s)
-        form = Form(
-            url=await self._url(container, key.removesuffix(_FILENAME)),
-            expires=int(expires_at.timestamp()),
-            max_bytes=most,
-            redirect=policy.fields.get("redirect", ""),
-        )
-        fields = {**policy.fields, **form.signed(await self._key(container), self._digest())}
-        return PresignedPost(url=form.url, fields=fields, expires_at=expires_at)
+    async def form(self, container: str, prefix: str, form: FormPost) -> PresignedPost:
+        """A signed form."""
+        expires_at = self._end(form.expires_in_s)
+        url = await self._url(container, prefix)
+        signed = Form(url=url, expires=int(expires_at.timestamp()), max_bytes=form.max_bytes, redirect=form.redirect)
+        fields = signed.signed(await self._key(container), self._digest())
+        return PresignedPost(url=url, fields=fields, expires_at=expires_at)
 
     def forget_keys(self) -> None:
         """A key was changed."""
@@ -146,21 +156,3 @@ class Presigner:
 def _key_in(headers: Mapping[str, str]) -> str:
     named = [headers.get(f"x-{of}-meta-{name}", "") for of in ("account", "container") for name in KEY_NAMES]
     return next((key for key in named if key), "")
-
-
-def _answer_parameters(headers: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What asks for headers of the answer: all that can be had is a disposition."""
-    wanted = {name.lower(): value for name, value in headers.items()}
-    disposition = wanted.pop("content-disposition", None)
-    if wanted:
-        raise UnsupportedError(f"{', '.join(sorted(wanted))} of an answer cannot be chosen here", provider="swift")
-    if disposition is None:
-        return []
-    message = Message()
-    message["content-disposition"] = disposition
-    kind, name = message.get_content_disposition(), message.get_filename()
-    if kind not in {"inline", "attachment"}:
-        raise InvalidArgumentError(
-            "a disposition is inline or attachment, with a filename or without", provider="swift"
-        )
-    return ([("inline", "")] if kind == "inline" else []) + ([] if name is None else [("filename", name)])

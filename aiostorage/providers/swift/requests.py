@@ -345,6 +345,7 @@ def complete_upload(
     Source: https://docs.openstack.org/swift/latest/api/large_objects.html
     """
     container = names.segments_container(upload.container)
+    # As UTF-8: Ceph reads escapes of what lies beyond 16 bits as two characters.
     manifest = [
         {"path": f"/{container}/{names.segment_name(upload, part.number)}", "etag": part.etag, "size_bytes": part.size}
         for part in parts
@@ -358,7 +359,7 @@ def complete_upload(
         method="PUT",
         url=with_query(url, ("multipart-manifest", "put"), ("heartbeat", "on" if heartbeat else None)),
         headers=headers,
-        body=json.dumps(manifest).encode(),
+        body=json.dumps(manifest, ensure_ascii=False).encode(),
         container=upload.container,
         key=upload.key,
     )

@@ -7,6 +7,7 @@ empty listing, and a range that begins elsewhere is no range.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _CHECKSUM = re.compile(r"([0-9a-f]{8}) ([0-9a-f]{32})")
+_OWN_METADATA: Final = frozenset({CRC32, "static-large-object"})
+"""What is ours, and what Ceph adds to large objects."""
+
 _DELETED: Final = "application/x-deleted"
 _EXTRA: Final = (
     "x-delete-at",
@@ -106,7 +110,7 @@ def _read(key: str, headers: Mapping[str, str], *, size: int | None) -> ObjectIn
         content_disposition=headers.get("content-disposition"),
         content_encoding=headers.get("content-encoding"),
         content_language=headers.get("content-language"),
-        metadata=from_headers(METADATA, headers, without=frozenset({CRC32})),
+        metadata=from_headers(METADATA, headers, without=_OWN_METADATA),
         version_id=headers.get("x-object-version-id"),
         extra={**etag_extra(raw_etag), **{name: headers[name] for name in _EXTRA if name in headers}},
     )
@@ -176,12 +180,21 @@ class Listed(NamedTuple):
     is_large: bool
 
 
-def list_objects(request: Request, response: Response, query: ListQuery, page_size: int) -> Page[ObjectInfo | Prefix]:
-    """A page of objects or versions, and of prefixes; in the order of the UTF-8 bytes of their names."""
+def list_objects(
+    request: Request, response: Response, query: ListQuery, page_size: int, *, tells_sizes: bool = True
+) -> Page[ObjectInfo | Prefix]:
+    """A page of objects or versions, and of prefixes; in the order of the UTF-8 bytes of their names.
+
+    Without ``tells_sizes`` an entry may be that of a manifest: then sizes, etags and hashes mean nothing.
+    """
     items: list[ObjectInfo | Prefix] = []
     for item in _listing(request, response):
         subdir = text(item, "subdir")
-        items.append(Prefix(name=subdir) if subdir is not None else _listed(request, response, item).info)
+        if subdir is not None:
+            items.append(Prefix(name=subdir))
+            continue
+        info = _listed(request, response, item).info
+        items.append(info if tells_sizes else replace(info, size=None, etag=None, object_hash=None))
     token = None
     if len(items) >= page_size:
         last = items[-1]

@@ -40,6 +40,8 @@ class Deviation(StrEnum):
     MARKERS_LAST = "a page of a listing of versions has the delete markers after the objects"
     UNTOLD_VERSIONS = "not every write tells which version it has made"
     UNCHECKED_LINKS = "a signed request may be changed by whoever holds it"
+    UNTOLD_SIZES = "a listing does not tell the sizes of objects where some are large"
+    UNSIGNED_HEADERS = "a signature does not cover the headers of the request"
 
 
 class ContractBase:

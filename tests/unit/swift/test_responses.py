@@ -90,6 +90,14 @@ def test_a_page() -> None:
     assert empty.object_hash is None  # it may be a link, or the manifest of others
 
 
+def test_a_page_of_a_cluster_that_lists_manifests() -> None:
+    entries = [{"name": "a", "bytes": 328, "hash": ETAG}]
+    response = Response(status=200, headers={}, body=json.dumps(entries).encode())
+    (info,) = responses.list_objects(REQUEST, response, ListQuery(), 3, tells_sizes=False).items
+    assert info == ObjectInfo(key="a")
+    assert not read_info(b'{"swift": {"max_object_name_size": 1024}}').tells_large
+
+
 def test_versions() -> None:
     marker = {"content_type": "application/x-deleted;swift_versions_deleted=1", "bytes": 0, "hash": ETAG}
     found = page(
