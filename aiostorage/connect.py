@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from aiostorage.drivers import LocalDriver, MemoryDriver, S3Driver
+from aiostorage._http.options import HTTPOptions
+from aiostorage.drivers import LocalDriver, MemoryDriver, S3Driver, SwiftDriver
 from aiostorage.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -15,12 +16,23 @@ if TYPE_CHECKING:
     from aiostorage.options import TransferOptions
     from aiostorage.providers.s3.config import AddressingStyle, PayloadSigning, S3Options
     from aiostorage.providers.s3.profiles import VendorName
+    from aiostorage.providers.swift.config import SwiftOptions
 
     class ConnectOptions(S3Options, TransferOptions, total=False):
         """What :func:`connect` takes."""
 
+    class SwiftConnectOptions(SwiftOptions, TransferOptions, total=False):
+        """What Swift's driver takes."""
+
 
 _TRANSFER = frozenset({"part_size_bytes", "concurrency"})
+_SWIFT_SHARED = HTTPOptions.__optional_keys__ | _TRANSFER | {"region", "anonymous", "cdn"}
+_SWIFT = frozenset({
+    *("auth_url", "auth_version", "username", "user_id", "user_domain_name", "user_domain_id", "storage_url"),
+    *("project_name", "project_id", "project_domain_name", "project_domain_id", "interface", "temp_url_digest"),
+    *("application_credential_id", "application_credential_name", "cdn_management_url"),
+})
+"""Swift's options that a URL may hold, besides those of all; all of them are text."""
 
 
 def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOptions]) -> Driver:
@@ -32,6 +44,8 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
     ``file:///var/data``    the same, absolute
     ``s3://``               :class:`~aiostorage.S3Driver`: Amazon, or what the environment says
     ``s3://?region=...``    the same, with options in the query
+    ``swift://``            :class:`~aiostorage.SwiftDriver`: what the environment says; what is
+                            Swift's alone in the query, or by that class itself
     ======================  =================================================================
 
     Options may stand in the query, by the names that the driver gives them; those given as keywords
@@ -46,6 +60,10 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     if fsync is None and "fsync" in query:
         fsync = _parse_bool("fsync", query.pop("fsync"))
+    if parts.scheme == "swift" and fsync is None:
+        if parts.netloc or parts.path.strip("/"):
+            raise InvalidArgumentError("a swift URL names no container: connect('swift://').container('name')")
+        return SwiftDriver(**_swift_options(query, options))
     given: ConnectOptions = {**_parse_query(query), **options}
     if parts.scheme != "s3" and (others := sorted(given.keys() - _TRANSFER)):
         raise InvalidArgumentError(f"the driver of this URL has no option {', '.join(others)}")
@@ -67,7 +85,22 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
                 )
             return S3Driver(**given)
         case _:
-            raise InvalidArgumentError(f"no driver for the scheme {parts.scheme!r}; there are memory, file and s3")
+            raise InvalidArgumentError(
+                f"no driver for the scheme {parts.scheme!r}; there are memory, file, s3 and swift"
+            )
+
+
+def _swift_options(query: Mapping[str, str], options: ConnectOptions) -> SwiftConnectOptions:
+    """Swift's options from the query; and of the keywords those that all services share."""
+    own = {name: value for name, value in query.items() if name in _SWIFT}
+    shared: ConnectOptions = {
+        **_parse_query({name: value for name, value in query.items() if name not in _SWIFT}),
+        **options,
+    }
+    if others := sorted(shared.keys() - _SWIFT_SHARED):
+        raise InvalidArgumentError(f"the driver of this URL has no option {', '.join(others)}")
+    # What is left both have, with the same types; the driver refuses words that it does not know.
+    return cast("SwiftConnectOptions", {**own, **shared})
 
 
 def _parse_query(query: Mapping[str, str]) -> ConnectOptions:
