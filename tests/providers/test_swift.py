@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,11 +19,13 @@ from aiostorage.errors import (
     AuthenticationError,
     InvalidArgumentError,
     InvalidNameError,
+    NotModifiedError,
     PermissionDeniedError,
+    PreconditionFailedError,
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.models import ByteRange, ObjectRef, PresignOptions, Upload, WriteOptions
+from aiostorage.models import ByteRange, CustomerKey, ObjectRef, PresignOptions, ReadOptions, Upload, WriteOptions
 from aiostorage.providers.swift.identity import Token
 from aiostorage.providers.swift.presigning import FormPost
 
@@ -134,6 +137,26 @@ async def test_a_copy_by_parts(driver: SwiftDriver, container: Container) -> Non
     await container.delete_object("key")
     await backend.complete_upload(upload, parts, WriteOptions())
     assert await container.object("copy").read() == LARGE
+
+
+async def test_conditions_on_a_large_object(driver: SwiftDriver, container: Container) -> None:
+    """Its etag will do, though it is no hash; also for the source of a copy."""
+    obj = await container.upload_object(LARGE, "key")
+    etag = (await obj.refresh()).etag
+    assert await obj.read(if_match=etag) == LARGE
+    assert await obj.read(byte_range=(100_000, 200_000), if_match=etag) == LARGE[100_000:200_000]
+    with pytest.raises(NotModifiedError):
+        await obj.read(if_none_match=etag)
+    with pytest.raises(PreconditionFailedError):
+        await obj.read(if_match="another")
+    source = ObjectRef(container=container.name, key="key", if_match=etag)
+    await driver.backend.copy_object(source, container.name, "copy", None)
+    assert await container.object("copy").read() == LARGE
+    with pytest.raises(PreconditionFailedError):
+        await driver.backend.copy_object(replace(source, if_match="another"), container.name, "copy", None)
+    for options in (ReadOptions(part_number=1), ReadOptions(customer_key=CustomerKey(key=bytes(32)))):
+        with pytest.raises(UnsupportedError):
+            await driver.backend.head_object(container.name, "key", options)
 
 
 async def test_segments_of_others_stay(container: Container, witness: Connection, listed: Callable[[], Any]) -> None:

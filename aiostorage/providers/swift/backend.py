@@ -36,6 +36,7 @@ from aiostorage.models import (
 from aiostorage.providers.swift import config, credentials, names, requests, responses
 from aiostorage.providers.swift.administration import SwiftAdministration
 from aiostorage.providers.swift.cluster import UNKNOWN, read_info
+from aiostorage.providers.swift.deletions import Deletions
 from aiostorage.providers.swift.delivery import Delivery
 from aiostorage.providers.swift.errors import read_error
 from aiostorage.providers.swift.identity import Token
@@ -101,6 +102,7 @@ class SwiftBackend:
         self._presigner = Presigner(
             self._http, self._credentials, self._settings, lambda: self._known().temp_url_digests
         )
+        self._deletions = Deletions(self._http, self._large, self._known)
         self._delivery = Delivery(self._http, self._settings.cdn)
         self._administration = SwiftAdministration(self._http, self._large)
 
@@ -203,7 +205,7 @@ class SwiftBackend:
     async def get_object(self, container: str, key: str, options: ReadOptions) -> HTTPObjectBody:
         """Open an object for reading; a large one is joined by the cluster."""
         await self._ready(container, key)
-        self._check_version("get_object", options.version_id)
+        self._check_reading("get_object", options)
         request = requests.get_object(container, key, options)
         stream = await self._http.stream(request)
         try:
@@ -216,7 +218,7 @@ class SwiftBackend:
     async def head_object(self, container: str, key: str, options: ReadOptions) -> ObjectInfo:
         """What is known of an object."""
         await self._ready(container, key)
-        self._check_version("head_object", options.version_id)
+        self._check_reading("head_object", options)
         response = await self._http.send(requests.head_object(container, key, options))
         return responses.object_info(key, response.headers)
 
@@ -236,8 +238,7 @@ class SwiftBackend:
         await self._ready(container, key)
         self._check_version("delete_object", version_id)
         self._check_deleting(if_match, bypass_retention=bypass_retention)
-        if await self._delete(ObjectRef(container=container, key=key, version_id=version_id)):
-            await self._restore(container, key)
+        await self._deletions.delete(ObjectRef(container=container, key=key, version_id=version_id))
 
     async def delete_objects(
         self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
@@ -250,59 +251,7 @@ class SwiftBackend:
         limit = self.capabilities.limits.max_delete_batch
         if len(refs) > limit:
             raise InvalidArgumentError(f"more than {limit} objects to delete at once", provider=self.name)
-        outcomes: dict[ObjectRef, DeleteOutcome] = {}
-        bulk = [ref for ref in refs if ref.version_id is None] if self._known().bulk_delete else []
-        if bulk and await self._large.may_be_in(container):
-            large = await self._large.large_keys(bulk)
-            bulk = [ref for ref in bulk if ref.key not in large]
-        if len(bulk) > 1:
-            request = requests.delete_objects(container, [(ref.container, ref.key) for ref in bulk])
-            with suppress(UnsupportedError):
-                response = await self._http.send(request)
-                outcomes |= zip(bulk, responses.delete_objects(request, response, bulk), strict=True)
-        by_key: dict[str, list[ObjectRef]] = {}
-        for ref in dict.fromkeys(refs):
-            if ref not in outcomes:
-                by_key.setdefault(ref.key, []).append(ref)
-        for found in await each(self._delete_versions, list(by_key.values()), at_once=AT_ONCE):
-            outcomes |= found
-        return [outcomes[ref] for ref in refs]
-
-    async def _delete_versions(self, refs: Sequence[ObjectRef]) -> dict[ObjectRef, DeleteOutcome]:
-        """Remove versions of one object, those listed last, which are the oldest, first."""
-        outcomes: dict[ObjectRef, DeleteOutcome] = {}
-        is_without = False
-        for ref in reversed(refs):
-            error = None
-            try:
-                self._check_version("delete_objects", ref.version_id)
-                is_without = await self._delete(ref)
-            except StorageError as failure:
-                error = failure
-            outcomes[ref] = DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error)
-        if is_without:
-            await self._restore(refs[0].container, refs[0].key)
-        return outcomes
-
-    async def _delete(self, ref: ObjectRef) -> bool:
-        """Remove an object or version; whether there may be older versions, and none that is current."""
-        async with self._large.replacing(ref.container, ref.key, version_id=ref.version_id):
-            try:
-                response = await self._http.send(requests.delete_object(ref))
-            except ObjectNotFoundError:
-                return False
-        return response.headers.get("x-object-current-version-id") == "null"
-
-    async def _restore(self, container: str, key: str) -> None:
-        """Make the newest version the current one, unless it says that the object is deleted.
-
-        A cluster leaves the object deleted when the mark that says so is. Source:
-        https://docs.openstack.org/swift/latest/middleware.html#object-versioning
-        """
-        newest = await self._large.newest_version(container, key)
-        if newest is not None:
-            with suppress(NotFoundError):  # it was deleted meanwhile
-                await self._http.send(requests.restore_version(container, key, newest))
+        return await self._deletions.delete_many(container, refs)
 
     async def copy_object(
         self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
@@ -515,6 +464,11 @@ class SwiftBackend:
 
     def _check_version(self, operation: str, version_id: str | None) -> None:
         self._require(version_id is None or self.capabilities.versioning, operation, "versions")
+
+    def _check_reading(self, operation: str, options: ReadOptions) -> None:
+        self._check_version(operation, options.version_id)
+        self._require(options.part_number is None, operation, "reading of one part")
+        self._require(options.customer_key is None, operation, "encryption with a customer's key")
 
     def _check_deleting(self, if_match: str | None, *, bypass_retention: bool) -> None:
         if if_match is not None or bypass_retention:

@@ -289,6 +289,8 @@ def copy_part(upload: Upload, number: int, source: ObjectRef, byte_range: ByteRa
 def _copy(
     operation: str, source: ObjectRef, container: str, key: str, headers: Mapping[str, str], *, owner: tuple[str, str]
 ) -> Request:
+    if source.if_match is not None:  # what stands in conditions of a copy is compared with its source
+        headers = {**headers, "if-match": _quoted(source.if_match)}
     return Request(
         operation=operation,
         method="COPY",
