@@ -320,6 +320,32 @@ async def test_an_upload_whose_completion_was_not_answered_is_not_given_up() -> 
         assert not [line for line in asked if line.startswith(("DELETE", "POST"))]
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (document({"Errors": [["/c_segments/1", "404 Not Found"]]}, 400), UploadNotFoundError),
+        (
+            document({"Response Status": "400 Bad Request", "Errors": [["/x", "404 Not Found"]]}, 202),
+            UploadNotFoundError,
+        ),
+        (document({"Errors": [["/1", "404 Not Found"], ["/2", "Etag Mismatch"]]}, 400), InvalidArgumentError),
+        (document({"Response Status": "503 Busy", "Errors": []}, 202), ServiceUnavailableError),
+        (Answer(status=404), ContainerNotFoundError),
+    ],
+)
+async def test_a_manifest_that_is_refused(answer: Answer, kind: type[Exception]) -> None:
+    """It matters what is missing: the segments, or the container."""
+    script: Script = {
+        ("HEAD", "/c"): Answer(status=204),
+        ("PUT", "/c_segments"): Answer(status=202),
+        ("PUT", "/c/key"): answer,
+    }
+    async with cluster(script) as (backend, _):
+        upload = await backend.create_upload("c", "key", WriteOptions())
+        with pytest.raises(kind):
+            await backend.complete_upload(upload, [Part(number=1, offset=0, size=1, etag="x")], WriteOptions())
+
+
 @pytest.mark.parametrize("header", ["X-Versions-Location", "X-History-Location"])
 async def test_segments_stay_where_older_versions_are_kept_elsewhere(header: str) -> None:
     script: Script = {
@@ -327,6 +353,7 @@ async def test_segments_stay_where_older_versions_are_kept_elsewhere(header: str
         ("HEAD", "/c"): Answer(status=204, headers={header: "archive"}),
         ("HEAD", "/c/key"): LARGE,
         ("PUT", "/c/key"): OK,
+        ("GET", "/c/key"): document([{"name": f"/c_segments/{SEGMENT}00000001"}]),
         ("GET", "/c_segments"): [document([{"name": f"{SEGMENT}00000001", "bytes": 1, "hash": "x"}]), document([])],
     }
     async with cluster(script) as (backend, asked):
