@@ -444,6 +444,16 @@ async def test_the_cdn_of_an_account() -> None:
         await backend.disable_cdn("c")
         with pytest.raises(UnsupportedError):
             backend.cdn("c")
+        await backend.enable_cdn("c")
+        script["HEAD", "/cdn/c"] = Answer(status=204, headers={**delivered, "X-CDN-Enabled": "False"})
+        with pytest.raises(UnsupportedError):  # others have changed it meanwhile
+            await backend.read_cdn("c")
+
+
+async def test_what_is_signed_lives_for_a_second_at_least() -> None:
+    async with cluster({}) as (backend, _):
+        with pytest.raises(InvalidArgumentError):
+            await backend.presign("GET", "c", "key", PresignOptions(expires_in_s=0.5))
 
 
 async def test_a_public_url() -> None:
