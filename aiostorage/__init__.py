@@ -29,7 +29,7 @@ from aiostorage.cdn import ContainerCDN
 from aiostorage.connect import connect
 from aiostorage.container import Container
 from aiostorage.driver import Driver
-from aiostorage.drivers import AzureDriver, GCSDriver, LocalDriver, MemoryDriver, S3Driver
+from aiostorage.drivers import AzureDriver, GCSDriver, LocalDriver, MemoryDriver, S3Driver, SwiftDriver
 from aiostorage.errors import (
     AlreadyExistsError,
     AuthenticationError,
@@ -186,6 +186,7 @@ __all__ = [
     "StorageConnectionError",
     "StorageError",
     "StorageTimeoutError",
+    "SwiftDriver",
     "TransferOptions",
     "UnexpectedResponseError",
     "UnsupportedError",

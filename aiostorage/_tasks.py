@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
     from types import TracebackType
 
+A = TypeVar("A")
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -88,6 +89,21 @@ class Group:
     def _cancel_all(self) -> None:
         for task in self._tasks:
             task.cancel()
+
+
+async def each(work: Callable[[A], Awaitable[T]], items: Sequence[A], *, at_once: int) -> list[T]:
+    """What ``work`` makes of each item, in order, with so many under way; the first error ends all of it."""
+    room = asyncio.Semaphore(at_once)
+    results: dict[int, T] = {}
+
+    async def run(number: int, item: A) -> None:
+        async with room:
+            results[number] = await work(item)
+
+    async with Group() as group:
+        for number, item in enumerate(items):
+            group.start(run(number, item))
+    return [results[number] for number in range(len(items))]
 
 
 async def run_to_end(

@@ -12,11 +12,14 @@ from aiostorage.driver import DEFAULT_CONCURRENCY, DEFAULT_MEMORY_LIMIT_BYTES, D
 if TYPE_CHECKING:
     import os
 
+    from aiostorage.models import Capabilities
     from aiostorage.options import TransferOptions
+    from aiostorage.providers.azure.config import AzureOptions
     from aiostorage.providers.gcs.backend import GCSBackend
     from aiostorage.providers.gcs.config import GCSOptions
-    from aiostorage.providers.azure.config import AzureOptions
     from aiostorage.providers.s3.config import S3Options
+    from aiostorage.providers.swift.backend import SwiftBackend
+    from aiostorage.providers.swift.config import SwiftOptions
 
 
 class MemoryDriver(Driver):
@@ -160,3 +163,45 @@ class AzureDriver(Driver):
             concurrency=concurrency,
             memory_limit_bytes=memory_limit_bytes,
         )
+
+
+class SwiftDriver(Driver):
+    """OpenStack Swift, by its own protocol; also the object storage of many public clouds.
+
+    Args:
+        part_size_bytes: Bytes of a part of a large object, unless a call says otherwise.
+        concurrency: Parts, ranges or batches under way at once, unless a call says otherwise.
+        memory_limit_bytes: The most that the parts of all uploads together may take; see :class:`Driver`.
+        **options: See :class:`~aiostorage.providers.swift.config.SwiftOptions` for what concerns Swift, and
+            :class:`~aiostorage.HTTPOptions` for HTTP.
+
+    Raises:
+        InvalidArgumentError: The options contradict each other, or do not say how to log in.
+    """
+
+    def __init__(
+        self,
+        *,
+        part_size_bytes: int = DEFAULT_PART_BYTES,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
+        **options: Unpack[SwiftOptions],
+    ) -> None:
+        from aiostorage.providers.swift.backend import SwiftBackend as Backend  # noqa: PLC0415 - see the head
+
+        self._swift: SwiftBackend = Backend(**options)
+        super().__init__(
+            self._swift,
+            part_size_bytes=part_size_bytes,
+            concurrency=concurrency,
+            memory_limit_bytes=memory_limit_bytes,
+        )
+
+    @property
+    def backend(self) -> SwiftBackend:
+        """The account, as requests; with what only Swift can do."""
+        return self._swift
+
+    async def read_info(self) -> Capabilities:
+        """Ask the cluster what it can do, so that :attr:`capabilities` are its own; the first request does it, too."""
+        return await self._swift.read_info()

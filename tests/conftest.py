@@ -17,6 +17,7 @@ from tests.servers.azurite import AzuriteServer, AzuriteTLSServer
 from tests.servers.ceph import CephServer
 from tests.servers.gcp_emulator import GCPEmulator
 from tests.servers.gcs import GCSServerProcess
+from tests.servers.keystone import KeystoneServer
 from tests.servers.moto import MotoServer
 from tests.servers.rclone import RcloneServer
 from tests.servers.swift import SwiftServer
@@ -89,6 +90,13 @@ def _async_guard(request: pytest.FixtureRequest) -> None:
 def swift_server(_clean_environment: None) -> Iterator[SwiftServer]:
     """OpenStack Swift, with its S3 and its own API."""
     with SwiftServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def keystone_server(_clean_environment: None) -> Iterator[KeystoneServer]:
+    """OpenStack Swift behind Keystone."""
+    with KeystoneServer() as server:
         yield server
 
 

@@ -28,17 +28,23 @@ def parse(body: bytes) -> JSONObject:
     Raises:
         MalformedJSONError: There is none.
     """
-    try:
-        if len(body) > MAX_BYTES:
-            raise MalformedJSONError("too long")
-        value: object = json.loads(body)
-    except (ValueError, RecursionError):
-        # Not chained: the parser's error holds the document, which may hold secrets.
-        raise MalformedJSONError("not JSON") from None
-    found = as_object(value)
+    found = as_object(_load(body))
     if found is None:
         raise MalformedJSONError("no JSON object")
     return found
+
+
+def parse_array(body: bytes) -> Sequence[JSONObject]:
+    """The objects in the array that is a body.
+
+    Raises:
+        MalformedJSONError: There is none, or it holds something else.
+    """
+    found = array({"": _load(body)}, "")
+    items = [item for value in found if (item := as_object(value)) is not None]
+    if len(items) != len(found) or (not found and body.strip() != b"[]"):
+        raise MalformedJSONError("no JSON array of objects")
+    return items
 
 
 def as_object(value: object) -> JSONObject | None:
@@ -84,3 +90,14 @@ def array(parent: JSONObject, name: str) -> Sequence[object]:
     """The array of that name; empty where there is none."""
     value = parent.get(name)
     return cast("list[object]", value) if isinstance(value, list) else []  # of whatever
+
+
+def _load(body: bytes) -> object:
+    try:
+        if len(body) > MAX_BYTES:
+            raise MalformedJSONError("too long")
+        value: object = json.loads(body)
+    except (ValueError, RecursionError):
+        # Not chained: the parser's error holds the document, which may hold secrets.
+        raise MalformedJSONError("not JSON") from None
+    return value

@@ -37,6 +37,7 @@ class Cloud:
         make: Makes a container.
         read: The chunks of an object.
         open_uploads: What is left of unfinished uploads.
+        growth: By how much the parts of a stream grow within a gibibyte, where few parts are allowed.
     """
 
     driver: str
@@ -44,6 +45,7 @@ class Cloud:
     make: Callable[[str], object]
     read: Callable[[str, str], Iterator[bytes]]
     open_uploads: Callable[[str], object]
+    growth: int = 1
 
 
 @pytest.fixture
@@ -103,14 +105,42 @@ def azure(request: pytest.FixtureRequest) -> Iterator[Cloud]:
             client.delete_container(container.name)  # the server keeps it in memory
 
 
+@pytest.fixture
+def swift(request: pytest.FixtureRequest) -> Cloud:
+    server: SwiftServer = request.getfixturevalue("swift_server")
+    from swiftclient import Connection
+
+    client = Connection(server.auth_url, server.access_key, server.secret_key)
+
+    def left(name: str) -> object:
+        """Segments that the object does not name."""
+        manifest: bytes = client.get_object(name, "big", query_string="multipart-manifest=get")[1]
+        used = {entry["name"].rpartition("/")[2] for entry in json.loads(manifest)}
+        listed: list[dict[str, str]] = client.get_container(f"{name}_segments")[1]
+        return [entry["name"] for entry in listed if entry["name"].rpartition("/")[2] not in used]
+
+    def read(name: str, key: str) -> Iterator[bytes]:
+        chunks: Iterator[bytes] = iter(client.get_object(name, key, resp_chunk_size=len(BLOCK))[1])
+        return chunks
+
+    return Cloud(
+        driver="SwiftDriver",
+        options={"auth_url": server.auth_url, "username": server.access_key, "password": server.secret_key},
+        make=client.put_container,
+        read=read,
+        open_uploads=left,
+        growth=2,  # a manifest names a thousand segments: after the hundredth they are twice as large
+    )
+
+
 @pytest.mark.slow(reason="moves a gibibyte up and down")
 @pytest.mark.parametrize("how", ["path", "stream"])
-@pytest.mark.parametrize("provider", ["s3", "gcs", "azure"])
+@pytest.mark.parametrize("provider", ["s3", "gcs", "azure", "swift"])
 def test_a_gibibyte_goes_up_in_little_memory(
     how: str, provider: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     cloud: Cloud = request.getfixturevalue(provider)
-    bucket = f"gibibyte-{how}"
+    bucket = f"gibibyte-{provider}-{how}"
     cloud.make(bucket)
     source = tmp_path / "source"
     expected = hashlib.sha256()
@@ -131,7 +161,8 @@ def test_a_gibibyte_goes_up_in_little_memory(
         stored.update(chunk)
     assert stored.hexdigest() == expected.hexdigest()
     print(f"\n1 GiB from a {how} to {provider}: {used / 1024**2:.0f} MiB above the idle process")  # noqa: T201 - the figure that is asked for
-    assert used <= SLACK + PART * (CONCURRENCY + 1)
+    part = PART * (cloud.growth if how == "stream" else 1)
+    assert used <= SLACK + part * (CONCURRENCY + 1)
     assert not cloud.open_uploads(bucket)
 
 

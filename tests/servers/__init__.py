@@ -12,6 +12,7 @@ from tests.servers.azurite import AzuriteServer, AzuriteTLSServer
 from tests.servers.ceph import CephServer
 from tests.servers.gcp_emulator import GCPEmulator
 from tests.servers.gcs import GCSServerProcess
+from tests.servers.keystone import KeystoneServer
 from tests.servers.moto import MotoServer
 from tests.servers.nginx import NginxServer
 from tests.servers.rclone import RcloneServer
@@ -28,6 +29,7 @@ SERVERS: dict[str, type[Server]] = {
         RcloneServer,
         MotoServer,
         NginxServer,
+        KeystoneServer,
         AzuriteServer,
         AzuriteTLSServer,
         GCSServerProcess,

@@ -143,7 +143,14 @@ class CephServer(S3Server):
     access_key: ClassVar[str] = "ceph-user"
     secret_key: ClassVar[str] = "ceph-secret-0123456789"
     kms_key_id: ClassVar[str] = "tests-key-1"
+    swift_user: ClassVar[str] = "tests:swift"
+    """The user of the Swift API; the key is ``secret_key``."""
     capacity_bytes: ClassVar[int] = 2 * 1024**3
+
+    @property
+    def auth_url(self) -> str:
+        """Where the Swift API hands out tokens."""
+        return f"{self.endpoint}/auth/v1.0"
 
     def install(self) -> None:
         unpacked()
@@ -208,5 +215,8 @@ class CephServer(S3Server):
             "roles=*",
         ]
         # Without a cluster it would wait for one.
-        run(daemon("radosgw-admin", "--name", "client.rgw.a", "user", "create", *user), timeout_s=START_TIMEOUT_S)
+        admin = ("radosgw-admin", "--name", "client.rgw.a")
+        run(daemon(*admin, "user", "create", *user), timeout_s=START_TIMEOUT_S)
+        swift = ["--uid", "tests", "--subuser", self.swift_user, "--access", "full", "--key-type", "swift"]
+        run(daemon(*admin, "subuser", "create", *swift, "--secret", self.secret_key), timeout_s=START_TIMEOUT_S)
         self.endpoint = f"http://127.0.0.1:{port}"

@@ -45,7 +45,7 @@ allow_versions = true
 # The order is the one that Swift's own sample has; the cache stands in for memcached.
 PROXY = """
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk tempurl formpost s3api tempauth staticweb \
+pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk tempurl formpost {auth} staticweb \
 copy container-quotas account-quotas slo dlo versioned_writes symlink proxy-server
 
 [app:proxy-server]
@@ -55,18 +55,6 @@ account_autocreate = true
 
 [filter:cache]
 paste.filter_factory = memory_cache:filter_factory
-
-[filter:s3api]
-use = egg:swift#s3api
-location = us-east-1
-storage_domain = localhost
-
-[filter:tempauth]
-use = egg:swift#tempauth
-token_life = {token_life}
-user_test_tester = testing .admin
-user_test_reader = reading
-user_other_tester = testing .admin
 
 [filter:tempurl]
 use = egg:swift#tempurl
@@ -84,6 +72,20 @@ min_segment_size = 1
 use = egg:swift#versioned_writes
 allow_versioned_writes = true
 allow_object_versioning = true
+"""
+
+TEMPAUTH = """
+[filter:s3api]
+use = egg:swift#s3api
+location = us-east-1
+storage_domain = localhost
+
+[filter:tempauth]
+use = egg:swift#tempauth
+token_life = {token_life}
+user_test_tester = testing .admin
+user_test_reader = reading
+user_other_tester = testing .admin
 """
 
 PLAIN_FILTERS = (
@@ -136,16 +138,23 @@ class SwiftServer(S3Server):
                 return parent
         raise ServerError("Swift needs a file system with extended attributes; set TMPDIR to a folder on one")
 
+    def auth(self) -> tuple[str, str]:
+        """Who looks at tokens: filters for the pipeline of the proxy, and their configuration."""
+        return "s3api tempauth", TEMPAUTH.format(token_life=self.token_life_s)
+
     def start(self) -> None:
         etc, devices = self.run_dir / "etc", self.run_dir / "devices"
         etc.mkdir()
         (devices / "disk").mkdir(parents=True)
         ports = {part: free_port() for part in (*PARTS, "proxy")}
         (etc / "swift.conf").write_text(CLUSTER, encoding="utf-8")
-        filters = "".join(f"\n[filter:{name}]\nuse = egg:swift#{name.replace('-', '_')}\n" for name in PLAIN_FILTERS)
+        auth, auth_filters = self.auth()
+        filters = auth_filters + "".join(
+            f"\n[filter:{name}]\nuse = egg:swift#{name.replace('-', '_')}\n" for name in PLAIN_FILTERS
+        )
         for part, port in ports.items():
             head = DEFAULT.format(port=port, etc=etc, devices=devices, user=getpass.getuser())
-            body = PROXY.format(token_life=self.token_life_s) + filters if part == "proxy" else PART.format(part=part)
+            body = PROXY.format(auth=auth) + filters if part == "proxy" else PART.format(part=part)
             (etc / f"{part}.conf").write_text(head + body, encoding="utf-8")
         python = str(self.home / "bin" / "python")
         run([python, str(HERE / "_swift" / "make_rings.py"), *(f"{part}={ports[part]}" for part in PARTS)], cwd=etc)

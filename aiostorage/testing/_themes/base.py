@@ -48,6 +48,7 @@ class Deviation(StrEnum):
     ONE_UPLOAD_OF_A_KEY = "of several uploads by parts of one key at the same time, the first to be completed wins"
     UNSIGNED_HEADERS = "a signature covers neither headers nor which part of an upload it is for"
     UTF16_ORDER = "listings are in the order of UTF-16"
+    UNTOLD_SIZES = "a listing does not tell the sizes of objects where some are large"
 
 
 class ContractBase:

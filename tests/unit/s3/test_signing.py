@@ -256,7 +256,7 @@ def test_the_time_is_utc_whatever_the_clock_says() -> None:
 
 def test_without_credentials_nothing_is_added() -> None:
     request = PUBLISHED["get object with a range"][0]
-    assert Signer("us-east-1").sign(request, None, MOMENT) == (request.url, request.headers)
+    assert Signer("us-east-1").sign(request, None, MOMENT)[:2] == (request.url, request.headers)
 
 
 def test_a_body_without_a_digest_is_left_out_of_the_signature() -> None:

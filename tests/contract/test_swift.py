@@ -1,0 +1,102 @@
+"""The contract, on the servers that speak Swift's own API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+from swiftclient import Connection
+
+from aiostorage import SwiftDriver
+from aiostorage.testing import Deviation, DriverContract
+from tests.contract.swift_witness import SwiftWitness
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiostorage.providers.swift.config import SwiftOptions
+    from tests.servers.ceph import CephServer
+    from tests.servers.keystone import KeystoneServer
+    from tests.servers.swift import SwiftServer
+
+
+class SwiftContract(DriverContract):
+    """The driver, and swiftclient beside it, on the server of the fixture ``service``."""
+
+    refused_keys: ClassVar = {r"\0": "the server refuses such paths"}
+    deviations: ClassVar = {Deviation.UNSIGNED_HEADERS: "TempURL covers method, path and time"}
+
+    @pytest.fixture
+    def login(self, service: SwiftServer) -> SwiftOptions:
+        """How the driver gets a token."""
+        return {"auth_url": service.auth_url, "username": service.access_key, "password": service.secret_key}
+
+    @pytest.fixture
+    async def driver(self, login: SwiftOptions) -> AsyncIterator[SwiftDriver]:
+        async with SwiftDriver(**login) as driver:
+            await driver.read_info()
+            yield driver
+
+    @pytest.fixture
+    def connection(self, service: SwiftServer) -> dict[str, str]:
+        """How the witness does."""
+        return {"authurl": service.auth_url, "user": service.access_key, "key": service.secret_key}
+
+    @pytest.fixture
+    def witness(self, connection: dict[str, str]) -> SwiftWitness:
+        Connection(**connection).post_account({"X-Account-Meta-Temp-URL-Key": "a key of the tests"})
+        return SwiftWitness(lambda: Connection(**connection))
+
+
+class TestSwift(SwiftContract):
+    """All that a cluster can have, with tokens of its own."""
+
+    server = "swift, own API"
+
+    @pytest.fixture
+    def service(self, swift_server: SwiftServer) -> SwiftServer:
+        return swift_server
+
+
+class TestKeystone(SwiftContract):
+    """The same behind Keystone, version 3."""
+
+    server = "swift, keystone"
+
+    @pytest.fixture
+    def service(self, keystone_server: KeystoneServer) -> KeystoneServer:
+        return keystone_server
+
+    @pytest.fixture
+    def login(self, service: KeystoneServer) -> SwiftOptions:
+        return {
+            "auth_url": service.auth_url,
+            "username": service.access_key,
+            "password": service.secret_key,
+            "project_name": "demo",
+            "region": service.region,
+        }
+
+    @pytest.fixture
+    def connection(self, service: KeystoneServer) -> dict[str, str]:
+        token = service.log_in(service.access_key, service.secret_key, "demo")
+        return {"preauthurl": service.storage_url, "preauthtoken": token}
+
+
+class TestCeph(SwiftContract):
+    """Ceph's gateway speaks it, too, with gaps: no versions, and of signatures only the oldest."""
+
+    server = "ceph, Swift's API"
+    deviations: ClassVar = {**SwiftContract.deviations, Deviation.UNTOLD_SIZES: "it lists manifests as they are"}
+
+    @pytest.fixture
+    def service(self, ceph_server: CephServer) -> CephServer:
+        return ceph_server
+
+    @pytest.fixture
+    def login(self, service: CephServer) -> SwiftOptions:
+        return {"auth_url": service.auth_url, "username": service.swift_user, "password": service.secret_key}
+
+    @pytest.fixture
+    def connection(self, service: CephServer) -> dict[str, str]:
+        return {"authurl": service.auth_url, "user": service.swift_user, "key": service.secret_key}
