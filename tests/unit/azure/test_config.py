@@ -159,7 +159,7 @@ def test_a_url() -> None:
     for url in ("azure://container", "azure:///container", "azure://?account_key=x"):
         with pytest.raises(InvalidArgumentError):
             connect(url)
-    with pytest.raises(TypeError, match="region"):
+    with pytest.raises(InvalidArgumentError, match="region"):
         connect("azure://?account_name=abc&region=x")
 
 
