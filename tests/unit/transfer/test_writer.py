@@ -215,3 +215,22 @@ async def test_tasks_that_write_at_once_write_one_after_the_other() -> None:
     content = await driver.container("bucket").object("key").read()
     assert content in {b"a" * 9 + b"b" * 9, b"b" * 9 + b"a" * 9}
     assert await what_is_left(driver) == (["key"], 0)
+
+
+async def test_an_abort_ends_the_parts_that_are_under_way() -> None:
+    begun, ended = asyncio.Event(), list[str]()
+
+    async def stall() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("part")
+            raise
+
+    async with await new_driver(stall) as driver, driver.open_writer("bucket", "name") as writer:
+        await writer.write(b"12345678")
+        await begun.wait()
+        await writer.abort()
+        assert ended == ["part"]  # or it might bring the upload back
+    assert await what_is_left(driver) == ([], 0)
