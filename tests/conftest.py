@@ -31,6 +31,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 FOREIGN = ("AWS_", "AZURE_", "BOTO", "GOOGLE_", "OS_", "ST_", "SWIFT_")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--schedules", type=int, default=2000, help="how many the simulation runs (default: 2000)")
+
+
 def pytest_collection_finish() -> None:
     # What is there now stays; without it the collections after each test take a tenth of the time.
     gc.collect()
