@@ -63,11 +63,17 @@ class Group:
         if self._failure is not None:
             raise self._failure
 
-    def start(self, work: Coroutine[None, None, None]) -> None:
-        """Start a task, which ends with the group at the latest."""
+    def start(self, work: Coroutine[None, None, None], *, finish: Callable[[], None] | None = None) -> None:
+        """Start a task, which ends with the group at the latest.
+
+        ``finish`` is called when it has ended, also where it was cancelled before its first step: then no
+        ``finally`` of ``work`` runs.
+        """
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._end)
+        if finish is not None:
+            task.add_done_callback(lambda _: finish())
 
     async def cancel(self) -> None:
         """Cancel the tasks, and wait until they have ended. The block goes on."""

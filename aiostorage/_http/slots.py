@@ -54,7 +54,7 @@ class Gate:
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
                 self.leave()  # it had been let in already
-            else:
+            elif waiter in self._waiters:  # or it was passed over, since it was cancelled
                 self._waiters.remove(waiter)
             raise
 

@@ -30,7 +30,7 @@ class MemoryBudget:
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
                 self.give_back(size)  # it had been served already
-            else:
+            elif (size, waiter) in self._waiters:  # or it was passed over, since it was cancelled
                 self._waiters.remove((size, waiter))
                 self._serve()  # who comes next may need less
             raise

@@ -8,6 +8,7 @@ All uploads of a driver share one budget for those on their way.
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import logging
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from aiostorage._tasks import Group, clean_up, run_to_end
 from aiostorage._transfer.parts import growing_part_size, part_size_for
 from aiostorage.body import FileBody, MemoryBody, StreamBody
-from aiostorage.errors import StorageError, UploadNotFoundError
+from aiostorage.errors import ClosedError, StorageError, UploadNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -162,7 +163,9 @@ class PartsUpload:
             self._slots.release()
             raise
         self.count += 1
-        self._group.start(self._run(send, upload, self.count, self.size, memory))
+        self._group.start(
+            self._run(send, upload, self.count, self.size), finish=functools.partial(self._give_back, memory)
+        )
         self.size += size
 
     async def add_range(self, size: int, body: MemoryBody | FileBody) -> None:
@@ -226,7 +229,8 @@ class PartsUpload:
     async def give_up(self) -> None:
         """Abort now, quietly: also where a part has failed meanwhile. No part is on its way any more, then."""
         self._is_given_up = True
-        await self._group.cancel()
+        self._failure = self._failure or ClosedError("the upload was aborted", key=self._key)
+        await self._group.cancel()  # a part that arrives later may bring the upload back
         if self._upload is not None:
             await self._abort(self._upload)
 
@@ -236,16 +240,17 @@ class PartsUpload:
         if self._failure is not None:
             raise self._failure
 
-    async def _run(self, send: SendPart, upload: Upload, number: int, offset: int, memory: int) -> None:
+    async def _run(self, send: SendPart, upload: Upload, number: int, offset: int) -> None:
         try:
             self._parts.append(await send(upload, number, offset))
         except BaseException as error:
             self._failure = self._failure or error
             if not (self._is_given_up and isinstance(error, StorageError)):
                 raise
-        finally:
-            self._budget.give_back(memory)
-            self._slots.release()
+
+    def _give_back(self, memory: int) -> None:
+        self._budget.give_back(memory)
+        self._slots.release()
 
     async def _abort(self, upload: Upload) -> None:
         self._upload = None

@@ -194,6 +194,8 @@ def read_error(request: Request, response: Response, *, region: str | None = Non
     if response.status < 300 and code is None:
         return None
     kind, is_retryable = meaning(code, response.status, request.operation)
+    if code == "NoSuchKey" and "if-match" in request.headers:
+        kind = ObjectNotFoundError  # also where it is an upload that was to replace it
     if response.status == 405 and request.operation in {"get_object", "head_object"}:
         kind = ObjectNotFoundError  # the version that is asked for is a delete marker
     elsewhere = named_region(response, fields)

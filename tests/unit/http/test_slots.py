@@ -43,6 +43,18 @@ async def test_who_leaves_the_queue_loses_no_room() -> None:
     assert gate.count == 1
 
 
+async def test_who_is_passed_over_before_noticing_the_cancellation_is_merely_cancelled() -> None:
+    gate = Gate(1)
+    await gate.enter()
+    waiting = asyncio.create_task(gate.enter())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    gate.leave()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert gate.count == 0
+
+
 async def test_throttling_halves_the_room_once_a_second_and_success_gives_it_back() -> None:
     gate = Gate(64)
     gate.count = 40  # what was under way when it became too much

@@ -192,3 +192,9 @@ def test_a_region_that_is_named_in_passing_is_not_the_matter() -> None:
     assert passing.message == "No such thing."
     for status, body in ((301, error_body("PermanentRedirect")), (400, error_body("AuthorizationHeaderMalformed"))):
         assert "region='eu-west-1'" in read(status, body, x_amz_bucket_region="eu-west-1").message
+
+
+def test_an_upload_that_was_to_replace_what_is_gone_does_not_miss_itself() -> None:
+    asked = Request(operation="complete_upload", method="POST", url="https://x/b/k", headers={"if-match": '"e"'})
+    error = read_error(asked, Response(status=404, headers={}, body=error_body("NoSuchKey")))
+    assert isinstance(error, ObjectNotFoundError)

@@ -64,6 +64,18 @@ async def test_who_gives_up_waiting_holds_nobody_up_and_nothing_back() -> None:
     assert budget.held == 4
 
 
+async def test_who_is_passed_over_before_noticing_the_cancellation_is_merely_cancelled() -> None:
+    budget = MemoryBudget(10)
+    await budget.take(10)
+    waiting = asyncio.create_task(budget.take(8))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    budget.give_back(10)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert budget.held == 0
+
+
 class Measured(MemoryBackend):
     """Memory that notes how many bytes of parts are on their way at once."""
 
@@ -92,6 +104,22 @@ async def test_all_uploads_of_a_driver_share_it() -> None:
         await asyncio.gather(*[container.upload_object(source(), f"{number}") for number in range(10)])
         assert [obj.size async for obj in container.list_objects()] == [10_000] * 10
     assert 2000 <= backend.most <= 3000
+
+
+async def test_a_part_that_was_cancelled_before_it_began_gives_its_memory_back() -> None:
+    class SourceError(Exception):
+        pass
+
+    async def source() -> AsyncIterator[bytes]:
+        yield b"12345678"
+        raise SourceError
+
+    async with Driver(MemoryBackend(), part_size_bytes=4, memory_limit_bytes=8) as driver:
+        container = await driver.create_container("box")
+        for _ in range(3):  # the third would wait for ever
+            with pytest.raises(SourceError):
+                await container.upload_object(source(), "name")
+        assert driver._budget.held == 0
 
 
 async def test_a_limit_of_nothing_is_refused() -> None:
