@@ -72,7 +72,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             asyncio._set_running_loop(None)  # it is in a thread, and may block
             try:
                 result = func(*args)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - it goes to who waits
                 if not future.done():
                     future.set_exception(error)
             else:
