@@ -60,6 +60,7 @@ paste.filter_factory = memory_cache:filter_factory
 use = egg:swift#s3api
 location = us-east-1
 storage_domain = localhost
+min_segment_size = 1
 
 [filter:tempauth]
 use = egg:swift#tempauth

@@ -1,0 +1,313 @@
+"""The proxy: a socket in front of a server."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from aiostorage.testing.faults import forms
+from aiostorage.testing.faults.actions import Break, CloseIdle, Drip, Garbage, Refuse, RepeatPage, Reply
+from aiostorage.testing.faults.changes import changed
+from aiostorage.testing.faults.wire import (
+    MAX_HEAD_BYTES,
+    ProxyAnswer,
+    ProxyRequest,
+    read_answer,
+    read_body,
+    read_request_head,
+    request_bytes,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from aiostorage.testing.faults.actions import Action, Fault
+    from aiostorage.testing.faults.forms import Dialect
+
+_ESTABLISHED = 1  # the state of a connection, first byte of TCP_INFO on Linux
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A request that has come, and what became of it.
+
+    Attributes:
+        request: Without its body.
+        status: Of the server's answer; None where the server was not asked.
+        length: Bytes of the body of the server's answer.
+        fault: What struck it, if anything.
+    """
+
+    request: ProxyRequest
+    status: int | None
+    length: int
+    fault: Fault | None
+
+
+class _Armed:
+    """A fault, and how often it has been looked at and has struck."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.matched = 0
+        self.struck = 0
+        self.page: ProxyAnswer | None = None
+
+    def strikes(self, request: ProxyRequest) -> bool:
+        if not self.fault.is_about(request):
+            return False
+        self.matched += 1
+        times = self.fault.times
+        return self.matched >= self.fault.nth and (times is None or self.struck < times)
+
+
+class FaultProxy:
+    """A proxy on a real socket that stands before a server and does what may go wrong between a client and it.
+
+    Requests reach the server as they came, ``Host`` included, so that their signatures hold. Each is read whole
+    before it goes on, and each answer before it is sent: bodies are held in memory. Use it as an asynchronous
+    context manager, in the loop that is running.
+
+    Args:
+        server: Where the server listens, as ``http://host:port``.
+        dialect: In whose form errors are said.
+
+    Attributes:
+        exchanges: All that has come, in the order in which it ended.
+        connections: How many there have been.
+        busy: How many requests are under way.
+    """
+
+    def __init__(self, server: str, *, dialect: Dialect = "s3") -> None:
+        parts = urlsplit(server)
+        if parts.scheme != "http" or parts.hostname is None:
+            raise ValueError(f"{server!r} is not http://host:port")
+        self._host, self._port = parts.hostname, parts.port or 80
+        self._dialect: Dialect = dialect
+        self._armed: list[_Armed] = []
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.exchanges: list[Exchange] = []
+        self.connections: int = 0
+        self.busy: int = 0
+        self.port: int = 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected now."""
+        return len(self._writers)
+
+    def inject(self, *faults: Fault) -> None:
+        """Have these faults happen from now on. Of several that strike one request the first is taken."""
+        self._armed += [_Armed(fault) for fault in faults]
+
+    def heal(self) -> None:
+        """Have no more faults happen; those that have happened stay counted."""
+        for armed in self._armed:
+            armed.fault = replace(armed.fault, times=0)
+
+    def count(self, fault: Fault) -> int:
+        """How often a fault has happened."""
+        return sum(exchange.fault is fault for exchange in self.exchanges)
+
+    async def __aenter__(self) -> Self:
+        await self._listen()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=MAX_HEAD_BYTES)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        number = self.connections
+        self._writers.add(writer)
+        self._keep(asyncio.current_task())
+        try:
+            while (request := await read_request_head(reader, number)) is not None:
+                self.busy += 1
+                try:
+                    is_kept = await self._exchange(request, reader, writer)
+                finally:
+                    self.busy -= 1
+                if not is_kept:
+                    return
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+            with suppress(ConnectionError):  # asked for, or asyncio reports it as never retrieved
+                await writer.wait_closed()
+
+    async def _exchange(self, head: ProxyRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Deal with one request; False where the connection is not to be used again."""
+        armed = next((armed for armed in self._armed if armed.strikes(head)), None)
+        action = None if armed is None else armed.fault.what
+        length = int(head.header("content-length") or "0")
+        if armed is not None and isinstance(action, Break) and action.at == "upload" and length:
+            await reader.readexactly(min(action.after_bytes, length - 1))
+            self._note(head, None, armed)
+            return await self._end(action.how, reader, writer, is_reading=False)
+        if (head.header("expect") or "").lower() == "100-continue":
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body, raw = await read_body(reader, head.headers)
+        if armed is None or action is None or (isinstance(action, Break) and action.at == "upload"):
+            answer = await self._ask(head, raw)
+            self._note(head, answer, None)
+            await self._send(answer, writer)
+            return True
+        request = replace(head, body=body)
+        match action:
+            case Refuse():
+                self._note(head, None, armed)
+                self._server.close()
+                for other in list(self._writers):
+                    other.transport.abort()
+                self._keep(asyncio.create_task(self._reopen(action.for_s)))
+                return False
+            case Garbage():
+                self._note(head, None, armed)
+                writer.write(action.data)
+                return await self._end("close", reader, writer)
+            case Break(at="request"):
+                self._note(head, None, armed)
+                return await self._end(action.how, reader, writer)
+            case Reply(is_done=False):
+                self._note(head, None, armed)
+                await self._send(self._reply(action, request), writer)
+                return True
+            case _:
+                answer = await self._ask(head, raw)
+                return await self._distort(armed, action, request, answer, reader, writer)
+
+    async def _distort(
+        self,
+        armed: _Armed,
+        action: Action,
+        request: ProxyRequest,
+        answer: ProxyAnswer,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        """Send what the fault leaves of an answer."""
+        wrong = changed(action, request, answer)
+        match action:
+            case Reply():
+                wrong = self._reply(action, request)
+            case RepeatPage():
+                wrong, armed.page = armed.page, armed.page or answer
+            case Drip() | Break(at="body") if not answer.body:
+                wrong = None
+            case _:
+                pass
+        if wrong is None:  # it cannot strike this one
+            self._note(request, answer, None)
+            await self._send(answer, writer)
+            return True
+        self._note(request, answer, armed)
+        match action:
+            case Break():
+                if action.at != "reply":
+                    writer.write(wrong.head())
+                if action.at == "body":
+                    writer.write(wrong.body[: action.after_bytes])
+                return await self._end(action.how, reader, writer)
+            case Drip():
+                writer.write(wrong.head())
+                for byte in wrong.body:
+                    writer.write(bytes([byte]))
+                    await writer.drain()
+                    await asyncio.sleep(action.interval_s)
+                return True
+            case CloseIdle():
+                await self._send(wrong, writer)
+                return False
+            case _:
+                await self._send(wrong, writer)
+                # Where the body was announced to be longer, only the end of the connection ends it.
+                return wrong.length is None or wrong.length <= len(wrong.body) or request.method == "HEAD"
+
+    async def _ask(self, head: ProxyRequest, raw: bytes) -> ProxyAnswer:
+        """The server's answer, on a connection of its own."""
+        reader, writer = await asyncio.open_connection(self._host, self._port, limit=MAX_HEAD_BYTES)
+        try:
+            writer.write(request_bytes(head, raw))
+            with suppress(ConnectionError):  # a server may answer before it has read all, and close
+                await writer.drain()
+            return await read_answer(reader, head.method)
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _send(self, answer: ProxyAnswer, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer.head() + answer.body)
+        await writer.drain()
+
+    async def _end(
+        self, how: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_reading: bool = True
+    ) -> bool:
+        await writer.drain()
+        if how == "reset":
+            writer.transport.abort()
+        elif how == "stall" and is_reading:
+            await reader.read()  # until the client gives up
+        elif how == "stall":
+            while _is_connected(writer):
+                await asyncio.sleep(0.02)
+        return False
+
+    def _reply(self, action: Reply, request: ProxyRequest) -> ProxyAnswer:
+        if action.body is None:
+            return forms.error(self._dialect, request, action.status, action.code, action.retry_after)
+        kind = [("Content-Type", action.content_type)]
+        return forms.answer(request, action.status, kind, action.body, action.retry_after)
+
+    def _note(self, request: ProxyRequest, answer: ProxyAnswer | None, armed: _Armed | None) -> None:
+        if armed is not None:
+            armed.struck += 1
+        self.exchanges.append(
+            Exchange(
+                request=replace(request, body=b""),
+                status=None if answer is None else answer.status,
+                length=0 if answer is None else len(answer.body),
+                fault=None if armed is None else armed.fault,
+            )
+        )
+
+    async def _reopen(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        await self._listen()
+
+    def _keep(self, task: asyncio.Task[None] | None) -> None:
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+def _is_connected(writer: asyncio.StreamWriter) -> bool:
+    """Whether the client is still there, although nothing is read from it. Where the system cannot tell, it is."""
+    connection: socket.socket | None = writer.get_extra_info("socket")
+    if connection is None or not hasattr(socket, "TCP_INFO"):
+        return not writer.is_closing()
+    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _ESTABLISHED
