@@ -91,17 +91,27 @@ async def delete_container(
         everything = _everything(backend, container)
         await _delete(backend, container, everything, concurrency, note, bypass_retention=bypass_retention)
         try:
-            await backend.delete_container(container)
+            await delete_empty_container(backend, container)
         except ContainerNotEmptyError as error:
             lasting = [failure for failure in failures if not failure.retryable]
             if lasting or attempt == _PASSES - 1:
                 raise error from next(iter([*lasting, *failures]), None)
-        except ContainerNotFoundError as error:
-            if error.attempts < 2:  # it was listed just now; an earlier attempt removed it, and its answer was lost
-                raise
-            return
         else:
             return
+
+
+async def delete_empty_container(backend: Backend, container: str) -> None:
+    """Remove a container that nothing is in.
+
+    Raises:
+        ContainerNotFoundError: There is none of this name.
+        ContainerNotEmptyError: Something is in it.
+    """
+    try:
+        await backend.delete_container(container)
+    except ContainerNotFoundError as error:
+        if error.attempts < 2:  # else an earlier attempt has removed it, and its answer was lost
+            raise
 
 
 async def _everything(backend: Backend, container: str) -> AsyncGenerator[ObjectRef, None]:

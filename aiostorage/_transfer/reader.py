@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
-from aiostorage._transfer.source import resolve_range
+from aiostorage._transfer.source import Verifier, resolve_range
 from aiostorage.errors import ClosedError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class ObjectReader:
         self._buffer = b""
         self._taken: int = 0
         self._position: int = 0
+        self._verifier: Verifier | None = None
+        self._hashed: int = 0
         self._is_open = False
         self._is_closed = False
 
@@ -98,6 +100,8 @@ class ObjectReader:
             raise
         if self._stop is None:
             self._stop = body.info.size
+        if self._range is None:
+            self._verifier = Verifier(body.info.object_hash)
         if self._position:  # somebody went elsewhere before the first read
             await body.aclose()
         else:
@@ -246,8 +250,25 @@ class ObjectReader:
             if self._stop is not None and at >= self._stop:
                 return False
             self._reader = self._source.read_range(at, self._stop)
-        self._buffer, self._taken = await self._reader.chunk(), 0
-        return bool(self._buffer)
+        chunk = await self._reader.chunk()
+        await self._verify(chunk)
+        self._buffer, self._taken = chunk, 0
+        return bool(chunk)
+
+    async def _verify(self, chunk: bytes) -> None:
+        """Hash what comes in order from the first byte on, and compare when the last is there.
+
+        Raises:
+            ChecksumMismatchError: These are not the bytes that were stored.
+        """
+        if self._verifier is None or not self._verifier.is_needed:
+            return
+        end = self._position + len(chunk)
+        if self._position <= self._hashed < end:
+            await self._verifier.update(chunk[self._hashed - self._position :])
+            self._hashed = end
+        if end == self._hashed and (end == self.size or not chunk):
+            self._verifier.check()
 
     async def _take(self, most: int | None) -> bytes:
         if not await self._fill():

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from aiostorage import MemoryDriver
-from aiostorage.errors import ContainerNotFoundError
+from aiostorage.errors import AlreadyExistsError, ContainerNotFoundError
 from tests.matrix.scene import BIG, NAMES, RANGE_BYTES, SMALL, content
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from aiostorage import Capabilities
+    from aiostorage.errors import StorageError
     from tests.matrix.scene import Scene
 
     Step: TypeAlias = Callable[[Scene], Awaitable[None]]
@@ -43,7 +44,7 @@ class Operation:
         settle: What else has to be so afterwards; told whether the call succeeded.
         is_possible: Whether a provider can do it.
         is_verified: Whether it reads whole objects, so that a wrong byte is found.
-        leaves_upload: Whether a failure leaves an upload on purpose.
+        allowed: The errors that may come of it where a reply was lost.
     """
 
     name: str
@@ -54,7 +55,7 @@ class Operation:
     settle: Settle = _settled
     is_possible: Callable[[Capabilities], bool] = lambda _: True
     is_verified: bool = False
-    leaves_upload: bool = False
+    allowed: tuple[type[StorageError], ...] = ()
 
 
 def contents(what: Contents, scene: Scene) -> Mapping[str, bytes | None]:
@@ -374,7 +375,7 @@ async def get_versioning(scene: Scene) -> None:
 OLD = content(2000, seed=5)
 
 OPERATIONS = [
-    Operation(name="create_container", act=create_container, settle=remove_container),
+    Operation(name="create_container", act=create_container, settle=remove_container, allowed=(AlreadyExistsError,)),
     Operation(name="get_container", act=get_container),
     Operation(name="delete_container", act=delete_container, arrange=make_full, settle=old_is_gone),
     Operation(name="delete_container only_if_empty", act=delete_empty, arrange=make_empty, settle=old_is_gone),
@@ -404,7 +405,6 @@ OPERATIONS = [
         act=upload_resumably,
         after=lambda scene: {"key": scene.large},
         settle=resume,
-        leaves_upload=True,
     ),
     Operation(name="open_writer small", act=write_small, after={"key": SMALL}),
     Operation(name="open_writer large", act=write_large, after=lambda scene: {"key": scene.large}),

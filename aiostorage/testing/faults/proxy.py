@@ -80,6 +80,7 @@ class FaultProxy:
         exchanges: All that has come, in the order in which it ended.
         connections: How many there have been.
         busy: How many requests are under way.
+        is_refusing: Whether nobody can connect at the moment.
     """
 
     def __init__(self, server: str, *, dialect: Dialect = "s3") -> None:
@@ -90,8 +91,11 @@ class FaultProxy:
         self._dialect: Dialect = dialect
         self._armed: list[_Armed] = []
         self._writers: set[asyncio.StreamWriter] = set()
+        self._upstream: set[asyncio.StreamWriter] = set()
+        self._is_closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.exchanges: list[Exchange] = []
+        self.is_refusing: bool = False
         self.connections: int = 0
         self.busy: int = 0
         self.port: int = 0
@@ -126,8 +130,10 @@ class FaultProxy:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
+        self._is_closing.set()
+        self._server.close()
+        for writer in [*self._writers, *self._upstream]:
+            writer.transport.abort()
         if self._tasks:
             await asyncio.wait(self._tasks)
         self._server.close()
@@ -180,6 +186,7 @@ class FaultProxy:
         match action:
             case Refuse():
                 self._note(head, None, armed)
+                self.is_refusing = True
                 self._server.close()
                 for other in list(self._writers):
                     other.transport.abort()
@@ -237,7 +244,9 @@ class FaultProxy:
                 for byte in wrong.body:
                     writer.write(bytes([byte]))
                     await writer.drain()
-                    await asyncio.sleep(action.interval_s)
+                    await self._wait(action.interval_s, reader)
+                    if reader.at_eof():
+                        return False
                 return True
             case CloseIdle():
                 await self._send(wrong, writer)
@@ -250,12 +259,14 @@ class FaultProxy:
     async def _ask(self, head: ProxyRequest, raw: bytes) -> ProxyAnswer:
         """The server's answer, on a connection of its own."""
         reader, writer = await asyncio.open_connection(self._host, self._port, limit=MAX_HEAD_BYTES)
+        self._upstream.add(writer)
         try:
             writer.write(request_bytes(head, raw))
             with suppress(ConnectionError):  # a server may answer before it has read all, and close
                 await writer.drain()
             return await read_answer(reader, head.method)
         finally:
+            self._upstream.discard(writer)
             writer.close()
             with suppress(ConnectionError):
                 await writer.wait_closed()
@@ -273,8 +284,8 @@ class FaultProxy:
         elif how == "stall" and is_reading:
             await reader.read()  # until the client gives up
         elif how == "stall":
-            while _is_connected(writer):
-                await asyncio.sleep(0.02)
+            while not self._is_closing.is_set() and _is_connected(writer):
+                await self._pause(0.02)
         return False
 
     def _reply(self, action: Reply, request: ProxyRequest) -> ProxyAnswer:
@@ -296,8 +307,23 @@ class FaultProxy:
         )
 
     async def _reopen(self, after_s: float) -> None:
-        await asyncio.sleep(after_s)
-        await self._listen()
+        await self._pause(after_s)
+        if not self._is_closing.is_set():
+            await self._listen()
+            self.is_refusing = False
+
+    async def _wait(self, for_s: float, reader: asyncio.StreamReader) -> None:
+        """Wait, but no longer than the client is there."""
+        steps = max(1, round(for_s / 0.02))
+        for _ in range(steps):
+            await self._pause(for_s / steps)
+            if reader.at_eof():
+                return
+
+    async def _pause(self, for_s: float) -> None:
+        """Wait, but no longer than the proxy is there."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._is_closing.wait(), for_s)
 
     def _keep(self, task: asyncio.Task[None] | None) -> None:
         if task is not None:
