@@ -596,6 +596,8 @@ class Driver(AdministrativeOperations, UploadOperations):
 
     def _write_options(self, operation: str, name: str, options: WriteObjectOptions) -> WriteOptions:
         written = write_options(name, options)
+        if not self.capabilities.object_headers and options.get("content_type") is None:
+            written = replace(written, content_type=None)  # the provider's guess is as good as ours
         if (missing := self.capabilities.missing_for(written)) is not None:
             raise UnsupportedError(f"there is no {missing} here", provider=self.name, operation=operation)
         return written

@@ -10,7 +10,7 @@ from aiostorage._transfer.parts import MIB, part_size_for
 from aiostorage._transfer.source import ObjectSource, Verifier
 from aiostorage._transfer.upload import PartsUpload, upload
 from aiostorage.body import StreamBody
-from aiostorage.errors import ObjectChangedError
+from aiostorage.errors import ObjectChangedError, UnsupportedError
 from aiostorage.models import ByteRange, KMSKey, ManagedKey, ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
@@ -87,9 +87,24 @@ async def copy_between(
     budget: MemoryBudget,
     on_sent: OnSent | None,
 ) -> ObjectInfo:
-    """Stream an object from one provider to another, checked on the way if the source has a hash."""
+    """Stream an object from one provider to another, checked on the way if the source has a hash.
+
+    Raises:
+        UnsupportedError: It has headers or metadata that the other provider would lose.
+    """
     body = await source.open()
     async with source.read_range(body=body) as reader:
+        written = options or copied_options(body.info)
+        if not target.capabilities.object_headers:
+            written = replace(written, content_type=None)  # nobody has asked for this one, and most objects have it
+        if (missing := target.capabilities.missing_for(written)) is not None:
+            raise UnsupportedError(
+                f"there is no {missing} here; the copy needs some of its own, such as metadata={{}}",
+                provider=target.name,
+                operation="copy",
+                container=container,
+                key=key,
+            )
         stream = StreamBody(_verified(reader, Verifier(body.info.object_hash)), size=body.info.size)
         try:
             return await upload(
@@ -97,7 +112,7 @@ async def copy_between(
                 container,
                 key,
                 stream,
-                options or copied_options(body.info),
+                written,
                 part_size=part_size,
                 concurrency=concurrency,
                 budget=budget,
