@@ -69,6 +69,7 @@ class DriverContract(
         archive_class: The storage class of what has to be restored, where there is one.
         acl: A word of the provider's for who may do what with an object.
         extra: What the ``extra`` of a write may be and a read tells again, where ``capabilities.extra`` names any.
+        left_out: Tests that are not asked of the provider yet, and why; they are reported as skipped.
         refused_keys: Patterns (searched for, as by :func:`re.search`) of the keys that the provider
             cannot hold, and why. The driver must refuse exactly these.
 

@@ -30,7 +30,14 @@ class TestAzurite(DriverContract):
         Deviation.PARTS_STAY: "only writing the object removes them, or a week",
         Deviation.ONE_UPLOAD_OF_A_KEY: "completing it removes the blocks of the others",
         Deviation.UNSIGNED_HEADERS: "it says what may be done with an object",
+        Deviation.UNSIGNED_PARTS: "the same",
         Deviation.UTF16_ORDER: "it sorts names as JavaScript does",
+    }
+
+    left_out: ClassVar = {
+        "test_tags_of_parts_and_copies": "tags do not come along with copies yet",
+        "test_archived_objects": "the theme does not know Azure's tiers yet",
+        "test_documents": "the theme has no documents of Azure's yet; tests/unit/azure asks for them",
     }
 
     @pytest.fixture

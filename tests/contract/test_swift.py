@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from aiostorage.providers.swift.config import SwiftOptions
     from tests.servers.ceph import CephServer
-    from tests.servers.keystone import KeystoneServer
     from tests.servers.swift import SwiftServer
 
 
@@ -25,6 +24,11 @@ class SwiftContract(DriverContract):
 
     refused_keys: ClassVar = {r"\0": "the server refuses such paths"}
     deviations: ClassVar = {Deviation.UNSIGNED_HEADERS: "TempURL covers method, path and time"}
+
+    left_out: ClassVar = dict.fromkeys(
+        ("test_deleted_only_if_it_matches", "test_documents", "test_only_what_is_named_changes"),
+        "the theme asks as S3 is asked; tests/providers/test_swift.py asks Swift's way",
+    )
 
     @pytest.fixture
     def login(self, service: SwiftServer) -> SwiftOptions:
@@ -56,31 +60,6 @@ class TestSwift(SwiftContract):
     @pytest.fixture
     def service(self, swift_server: SwiftServer) -> SwiftServer:
         return swift_server
-
-
-class TestKeystone(SwiftContract):
-    """The same behind Keystone, version 3."""
-
-    server = "swift, keystone"
-
-    @pytest.fixture
-    def service(self, keystone_server: KeystoneServer) -> KeystoneServer:
-        return keystone_server
-
-    @pytest.fixture
-    def login(self, service: KeystoneServer) -> SwiftOptions:
-        return {
-            "auth_url": service.auth_url,
-            "username": service.access_key,
-            "password": service.secret_key,
-            "project_name": "demo",
-            "region": service.region,
-        }
-
-    @pytest.fixture
-    def connection(self, service: KeystoneServer) -> dict[str, str]:
-        token = service.log_in(service.access_key, service.secret_key, "demo")
-        return {"preauthurl": service.storage_url, "preauthtoken": token}
 
 
 class TestCeph(SwiftContract):

@@ -126,7 +126,7 @@ class Browsers(ContractBase):
         if upload is None or not self.offers(driver, "presign_part"):
             return
         request = await driver.presign_part(upload, 1)
-        if self.deviates(Deviation.UNCHECKED_LINKS) or self.deviates(Deviation.UNSIGNED_HEADERS):
+        if self.deviates(Deviation.UNCHECKED_LINKS) or self.deviates(Deviation.UNSIGNED_PARTS):
             assert [changed for changed in changed_requests(request) if (await send(changed, b"x")).is_success]
             return
         for changed in changed_requests(request):
