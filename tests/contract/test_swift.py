@@ -48,8 +48,8 @@ class SwiftContract(DriverContract):
 
     @pytest.fixture
     def witness(self, connection: dict[str, str]) -> SwiftWitness:
-        Connection(**connection).post_account({"X-Account-Meta-Temp-URL-Key": "a key of the tests"})
-        return SwiftWitness(lambda: Connection(**connection))
+        Connection(**connection).post_account({"X-Account-Meta-Temp-URL-Key": "a key of the tests"})  # pyright: ignore[reportArgumentType]
+        return SwiftWitness(lambda: Connection(**connection))  # pyright: ignore[reportArgumentType]
 
 
 class TestSwift(SwiftContract):

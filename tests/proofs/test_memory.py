@@ -114,7 +114,7 @@ def swift(request: pytest.FixtureRequest) -> Cloud:
 
     def left(name: str) -> object:
         """Segments that the object does not name."""
-        manifest: bytes = client.get_object(name, "big", query_string="multipart-manifest=get")[1]
+        manifest: bytes = client.get_object(name, "big", query_string="multipart-manifest=get")[1]  # pyright: ignore[reportAssignmentType]
         used = {entry["name"].rpartition("/")[2] for entry in json.loads(manifest)}
         listed: list[dict[str, str]] = client.get_container(f"{name}_segments")[1]
         return [entry["name"] for entry in listed if entry["name"].rpartition("/")[2] not in used]

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from aiostorage.providers.swift.identity import Token
     from aiostorage.providers.swift.names import Segment
 
-log = logging.getLogger("aiostorage")
+log: logging.Logger = logging.getLogger("aiostorage")
 
 AT_ONCE: Final = 16
 """Requests of one call that are under way together."""

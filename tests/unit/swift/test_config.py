@@ -128,7 +128,7 @@ def test_what_is_about_http_is_left() -> None:
     options: SwiftOptions = {"region": "one", "max_connections": 7}
     http = split_options(options, environ)[1]
     assert http == {"max_connections": 7, "ca_bundle": "/ca.pem", "client_certificate": ("/cert.pem", "/key.pem")}
-    assert split_options({"ca_bundle": None}, environ)[1]["ca_bundle"] is None
+    assert split_options({"ca_bundle": None}, environ)[1].get("ca_bundle") is None
 
 
 def test_secrets_are_in_no_repr() -> None:
