@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-OBJECTS = 50_000
-OLD = 30_000  # written before the container keeps versions, which is quicker
-OVERWRITTEN = 5_000
-DELETED = 5_000
+OBJECTS = int(os.environ.get("AIOSTORAGE_DELETIONS", "5000"))  # 50,000 take minutes to write and to delete
+OLD = OBJECTS * 6 // 10  # written before the container keeps versions, which is quicker
+OVERWRITTEN = OBJECTS // 10
+DELETED = OBJECTS // 10
 ENTRIES = OBJECTS + OVERWRITTEN + DELETED
 BATCH = 1000
 CONNECTIONS = 32
