@@ -47,7 +47,7 @@ def test_a_wrong_key_is_refused(s3_server: S3Server, s3_witness: Callable[[S3Ser
         aws_access_key_id=s3_server.access_key,
         aws_secret_access_key="wrong",
     )
-    with pytest.raises(ClientError, match="SignatureDoesNotMatch|AccessDenied"):
+    with pytest.raises(ClientError, match=r"SignatureDoesNotMatch|AccessDenied"):
         client.list_buckets()
     client.close()
 
