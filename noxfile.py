@@ -52,10 +52,12 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, with servers that they install and start themselves; takes pytest's arguments."""
+    """Run the tests, with servers that they install and start themselves; takes pytest's arguments.
+
+    All of them run in two processes, each with servers of its own: a test and the server that it asks take turns.
+    """
     install(session, "test", "examples")
-    coverage = [] if session.posargs else ["--cov", "--cov-report=term"]
-    session.run("pytest", *coverage, *session.posargs)
+    session.run("pytest", *(session.posargs or ["--numprocesses=2", "--dist=loadscope", "--cov", "--cov-report=term"]))
 
 
 @nox.session(python=OTHERS, tags=["checks"])
