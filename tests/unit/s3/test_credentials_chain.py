@@ -78,6 +78,7 @@ def metadata(monkeypatch: pytest.MonkeyPatch) -> Metadata:
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.verifies("credentials: renewed in the middle of an upload", "credentials: session tokens", on="fake")
 async def test_a_token_that_expires_in_the_middle_of_an_upload(
     concurrency: int, metadata: Metadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +207,7 @@ async def test_a_role_of_a_profile_signs_the_requests(tmp_path: Path, monkeypatc
     assert authorizations == {"AWS4-HMAC-SHA256 Credential=ASIA-mine"}
 
 
+@pytest.mark.verifies("credentials: a role with a code (MFA)", on="fake")
 async def test_a_code_is_asked_for_with_the_drivers_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config").write_text(
         "[profile mine]\nrole_arn = arn:aws:iam::1:role/mine\nsource_profile = mine\nmfa_serial = device\n"
