@@ -151,12 +151,14 @@ class AdministrativeOperations(ABC):
     async def get_container_tags(self, container: Container | str) -> Mapping[str, str]:
         """The tags (GCS: labels) of a container."""
         where = self._container(container).name
-        return await self._backend.administration().get_container_tags(where)
+        extras = self._administration("get_container_tags", self.capabilities.container_tags, "tagging of containers")
+        return await extras.get_container_tags(where)
 
     async def set_container_tags(self, container: Container | str, tags: Mapping[str, str]) -> None:
         """Replace the tags (GCS: labels) of a container; an empty mapping removes them."""
         where = self._container(container).name
-        await self._backend.administration().set_container_tags(where, tags)
+        extras = self._administration("set_container_tags", self.capabilities.container_tags, "tagging of containers")
+        await extras.set_container_tags(where, tags)
 
     @property
     @abstractmethod

@@ -39,6 +39,7 @@ from aiostorage.options import (
     UploadOptions,
     WriteObjectOptions,
     byte_range,
+    part_number,
     read_options,
     write_options,
 )
@@ -399,13 +400,16 @@ class Driver(AdministrativeOperations, UploadOperations):
             **options: See :class:`~aiostorage.options.OpenOptions`.
 
         Raises:
-            InvalidArgumentError: The byte range makes no sense.
+            InvalidArgumentError: The byte range, or the number of the part, makes no sense.
+            UnsupportedError: Parts cannot be read by their number; ``capabilities.part_numbers`` tells.
         """
         check_keywords("open_object()", options, OpenOptions.__optional_keys__)
-        return ObjectReader(self._source(obj, options), name=obj.name, byte_range=byte_range(options))
+        return ObjectReader(
+            self._source(obj, options, part=part_number(options)), name=obj.name, byte_range=byte_range(options)
+        )
 
     async def read_object(self, obj: Object, **options: Unpack[OpenOptions]) -> bytes:
-        """The content of an object, or a range of it, in memory.
+        """The content of an object, or a range or a part of it, in memory.
 
         Raises:
             ObjectNotFoundError: There is none of this name.
@@ -413,7 +417,7 @@ class Driver(AdministrativeOperations, UploadOperations):
             RangeNotSatisfiableError: The object has no byte in the range.
         """
         check_keywords("read_object()", options, OpenOptions.__optional_keys__)
-        return await read_object(self._source(obj, options), byte_range(options))
+        return await read_object(self._source(obj, options, part=part_number(options)), byte_range(options))
 
     async def copy(
         self,
@@ -601,11 +605,12 @@ class Driver(AdministrativeOperations, UploadOperations):
             raise UnsupportedError(f"there is no {missing} here", provider=self.name, operation=operation)
         return written
 
-    def _source(self, obj: Object, options: ReadObjectOptions) -> ObjectSource:
+    def _source(self, obj: Object, options: ReadObjectOptions, *, part: int | None = None) -> ObjectSource:
         self._check_own(obj)
-        return ObjectSource(
-            self._backend, obj.container.name, obj.name, read_options(options, obj.requested_version_id)
-        )
+        if part is not None:
+            self._require("get_object", self.capabilities.part_numbers, "reading of parts by their number")
+        wanted = replace(read_options(options, obj.requested_version_id), part_number=part)
+        return ObjectSource(self._backend, obj.container.name, obj.name, wanted)
 
     def _transfer(self, options: TransferOptions) -> tuple[int, int]:
         part_size = options.get("part_size_bytes", self._part_size)

@@ -485,6 +485,7 @@ class Capabilities:
         create_if_absent: Writes take ``if_none_match="*"``, and the provider obeys it.
         write_if_match: Writes take ``if_match``, and the provider obeys it.
         read_conditions: Reads take ``if_match`` and ``if_none_match``, and the provider obeys them.
+        part_numbers: One part of what was uploaded by parts can be read by its number.
         server_side_copy: Objects are copied without passing through the client.
         versioning: Listings can show every version, and versions can be read and deleted.
         object_metadata: Objects carry user metadata.
@@ -498,6 +499,7 @@ class Capabilities:
         presign_post: Forms can be signed for browsers to post.
         presign_part: Parts of an upload can be presigned.
         tags: Objects carry tags.
+        container_tags: Containers carry tags (GCS: labels).
         acl: Writes take a canned ``acl``.
         retention: Objects can have a :class:`Retention` and a legal hold.
         restore: Archived objects can be restored.
@@ -511,6 +513,7 @@ class Capabilities:
     create_if_absent: bool = False
     write_if_match: bool = False
     read_conditions: bool = False
+    part_numbers: bool = False
     server_side_copy: bool = False
     versioning: bool = False
     object_metadata: bool = True
@@ -524,6 +527,7 @@ class Capabilities:
     presign_post: bool = False
     presign_part: bool = False
     tags: bool = False
+    container_tags: bool = False
     acl: bool = False
     retention: bool = False
     restore: bool = False

@@ -157,6 +157,8 @@ class OpenOptions(ReadObjectOptions, total=False):
 
     byte_range: tuple[int, int | None] | None
     """``(start, stop)``, half-open; ``(start, None)`` to the end; ``(-n, None)`` for the last n bytes."""
+    part_number: int | None
+    """One part, from 1, of what was uploaded by parts; ``info.part_count`` of what is read tells how many there are."""
 
 
 class UpdateOptions(TypedDict, total=False):
@@ -211,6 +213,18 @@ def byte_range(options: OpenOptions) -> ByteRange | None:
     if stop is not None and (start < 0 or stop <= start):
         raise InvalidArgumentError(f"the byte range {(start, stop)} is empty or has a negative start and a stop")
     return ByteRange(start, stop)
+
+
+def part_number(options: OpenOptions) -> int | None:
+    """The part that is asked for, if any.
+
+    Raises:
+        InvalidArgumentError: There is no part of this number, or a range of bytes as well.
+    """
+    given = options.get("part_number")
+    if given is not None and (given < 1 or options.get("byte_range") is not None):
+        raise InvalidArgumentError("a part has a number from 1, and is read whole")
+    return given
 
 
 def write_options(name: str, options: WriteObjectOptions) -> WriteOptions:

@@ -32,6 +32,8 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
+pytest_plugins = ["tests.operations.plugin"]
+
 FOREIGN = (
     "AWS_", "AZURE_", "BOTO", "CLOUDSDK_", "GCE_", "GCLOUD_", "GOOGLE_", "OS_", "ST_", "STORAGE_EMULATOR_", "SWIFT_",
 )  # fmt: skip

@@ -37,6 +37,7 @@ class Call(Generic[C]):
         "may_have_arrived",
         "number",
         "received",
+        "refusal",
         "sent",
         "started",
         "status",
@@ -55,6 +56,7 @@ class Call(Generic[C]):
         self.knows_the_time = False
         self.knows_the_way = False
         self.credential: C | None = None
+        self.refusal: StorageError | None = None
         self.wire: Wire | None = None
         self.try_again_at_once = False
         self.status: int | None = None

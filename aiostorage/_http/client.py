@@ -270,7 +270,12 @@ class HTTPClient(Generic[C]):
 
     async def _ask(self, request: Request, call: Call[C]) -> Answer:
         credentials = self._cache_for(request)
-        call.credential = None if credentials is None else await credentials.get()
+        credential = None if credentials is None else await credentials.get()
+        refusal, call.refusal = call.refusal, None
+        if refusal is not None and credential == call.credential:
+            call.attempts -= 1  # whoever gave it has no other one, so there is nothing to try
+            raise refusal
+        call.credential = credential
         if self._transport is None:
             # aiohttp takes a tenth of a second to import: not on the event loop's thread.
             made = await asyncio.to_thread(_make_session, self._options, self._byte_pace)
@@ -368,6 +373,7 @@ class HTTPClient(Generic[C]):
             is_replaced = credentials is not None and credentials.forget(call.credential)
             call.try_again_at_once = not call.has_new_credential and is_replaced
             call.has_new_credential = True
+            call.refusal = error if call.try_again_at_once else None
         raise error
 
     def _cache_for(self, request: Request) -> CredentialCache[C] | None:

@@ -51,6 +51,7 @@ class CredentialCache(Generic[C]):
         self._margin = renew_before
         self._now = now
         self._current: C | None = None
+        self._refused: C | None = None
         self._rest_until: datetime | None = None
         self._fetching: asyncio.Task[C] | None = None
         self._waiting = 0
@@ -77,12 +78,15 @@ class CredentialCache(Generic[C]):
     def forget(self, refused: C) -> bool:
         """Drop a credential that the service refused; True where another one may be had.
 
-        One that was replaced in the meantime is left alone.
+        One that was replaced in the meantime is left alone. Whoever gave one without an end is asked once more, because
+        many that end do not say so: where the same comes again, it is kept.
         """
         if self._current is not refused:
             return True
         if refused.expires_at is None:
-            return False
+            if refused == self._refused:
+                return False
+            self._refused = refused
         self._current = None
         return True
 

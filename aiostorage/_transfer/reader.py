@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
-from aiostorage._transfer.source import resolve_range
 from aiostorage.errors import ClosedError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class ObjectReader:
             return
         body = await self._source.open(self._range)
         try:
-            self._start, self._stop = resolve_range(self._range, body)
+            self._start, self._stop = self._source.resolve(self._range, body)
         except BaseException:
             await body.aclose()
             raise

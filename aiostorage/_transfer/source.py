@@ -46,7 +46,7 @@ class ObjectSource:
         backend: Where it is.
         container: Name of the container.
         key: Name of the object.
-        options: Conditions and version; no byte range, which is given to :meth:`open`.
+        options: Conditions and version, or the part that is read; no byte range, which is given to :meth:`open`.
     """
 
     def __init__(self, backend: Backend, container: str, key: str, options: ReadOptions) -> None:
@@ -62,7 +62,9 @@ class ObjectSource:
         Raises:
             ObjectChangedError: The object is not the version that was pinned.
         """
-        options = self._options if byte_range is None else replace(self._options, byte_range=byte_range)
+        options = self._options
+        if byte_range is not None:
+            options = replace(options, byte_range=byte_range, part_number=None)  # what is left of the part
         pinned = self.info
         if pinned is None or pinned.etag is None:
             body = await self._backend.get_object(self._container, self.key, options)
@@ -78,6 +80,23 @@ class ObjectSource:
             await body.aclose()
             raise ObjectChangedError(CHANGED, container=self._container, key=self.key)
         return body
+
+    def resolve(self, byte_range: ByteRange | None, body: ObjectBody) -> tuple[int, int | None]:
+        """Where in the object the first body of a range, or of the part that is read, begins and ends.
+
+        Raises:
+            RangeNotSatisfiableError: The object has no byte in the range.
+        """
+        if self.is_part:
+            if body.stop is None:
+                raise UnexpectedResponseError("the server does not say where the part ends")
+            return body.start, body.stop
+        return resolve_range(byte_range, body)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether one part is read, by its number."""
+        return self._options.part_number is not None
 
     def read_range(self, start: int = 0, stop: int | None = None, *, body: ObjectBody | None = None) -> RangeReader:
         """The bytes from ``start`` up to ``stop``; ``body`` is an open body of them, if there is one."""
@@ -243,11 +262,12 @@ async def read_object(source: ObjectSource, byte_range: ByteRange | None = None)
     """
     body = await source.open(byte_range)
     try:
-        start, stop = resolve_range(byte_range, body)
+        start, stop = source.resolve(byte_range, body)
         content = await read_body(source, body, start, stop)
     finally:
         await body.aclose()
-    verifier = Verifier(body.info.object_hash if byte_range is None else None)
+    is_whole = byte_range is None and not source.is_part
+    verifier = Verifier(body.info.object_hash if is_whole else None)
     await verifier.update(content)
     verifier.check()
     return content

@@ -75,5 +75,6 @@ class DriverContract(
 
     Each test has ``user_properties`` for whoever reports: ``contract-server``, ``contract-theme``,
     ``contract-deviations``, those that it has met, ``contract-capabilities``, those that it has asked
-    for, and ``contract-offered``, all that the driver says it has.
+    for, ``contract-offered``, all that the driver says it has, and ``contract-operations``, what it has shown to
+    work, or to be refused where the driver does not offer it.
     """

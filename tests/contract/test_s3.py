@@ -113,8 +113,9 @@ class TestMoto(S3Contract):
         forbidden_key=re.compile(r"\n|\A/"),
         conditional_complete=False,
         conditional_copy=False,
-        # It makes checksums of uploads by parts up, encrypts nothing with keys of ours, forgets the holds of uploads
-        # by parts, and has names of its own for the documents that are missing here.
+        part_numbers=False,
+        # It gives the whole object for a part, makes checksums of uploads by parts up, encrypts nothing with keys of
+        # ours, forgets the holds of uploads by parts, and has names of its own for the documents that are missing here.
         returns_checksums=False,
         options_everywhere=False,
         encryption=frozenset({"managed", "kms"}),

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aiostorage import S3Driver
-from aiostorage.errors import ChecksumMismatchError, InvalidArgumentError, UnsupportedError
+from aiostorage.errors import (
+    ChecksumMismatchError,
+    InvalidArgumentError,
+    UnexpectedResponseError,
+    UnsupportedError,
+)
 from aiostorage.models import ByteRange, CustomerKey, ObjectHash, ObjectRef, ReadOptions, WriteOptions
 from aiostorage.providers.s3 import headers, requests, upload_requests
 from aiostorage.providers.s3.backend import S3Backend
+from aiostorage.providers.s3.vendors import VENDORS
+from aiostorage.testing._themes.watch import Watch
 from tests.contract.test_s3 import TestMoto as Moto
 
 if TYPE_CHECKING:
@@ -85,6 +93,7 @@ def backend_of(container: Container) -> S3Backend:
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "crc32", "crc32c", "crc64nvme", "sha1", "sha256"])
+@pytest.mark.verifies("objects: refused with a wrong checksum", on="swift")
 async def test_swift_refuses_what_does_not_have_its_checksum(swift: Container, algorithm: HashAlgorithm) -> None:
     backend = backend_of(swift)
     right = (await swift.upload_object(b"right", "key", checksum=algorithm)).object_hash
@@ -102,27 +111,56 @@ async def test_swift_refuses_what_does_not_have_its_checksum(swift: Container, a
     assert await swift.object("key").read() == b"right"
 
 
-async def test_swift_gives_a_part_by_its_number(swift: Container) -> None:
+async def test_swift_tells_of_a_part_by_its_number(swift: Container) -> None:
     backend = backend_of(swift)
     data = bytes(PART_BYTES) + b"the second part"
     await swift.upload_object(data, "key", part_size_bytes=PART_BYTES)
-    body = await backend.get_object(swift.name, "key", ReadOptions(part_number=2))
-    try:
-        assert (body.start, body.stop, body.info.size) == (PART_BYTES, len(data), len(data))
-        assert await body.read() == b"the second part"
-        assert body.info.part_count == 2
-    finally:
-        await body.aclose()
     info = await backend.head_object(swift.name, "key", ReadOptions(part_number=1))
     assert (info.size, info.part_count) == (len(data), 2)
-    small = await swift.upload_object(b"small", "small")
-    body = await backend.get_object(swift.name, small.name, ReadOptions(part_number=1))
-    assert await body.read() == b"small"
-    await body.aclose()
     with pytest.raises(InvalidArgumentError):
         await backend.get_object(swift.name, "key", ReadOptions(part_number=1, byte_range=ByteRange(0, 1)))
 
 
+@pytest.mark.parametrize("part_number", [1, 2])
+async def test_the_whole_object_is_not_taken_for_a_part(moto_server: MotoServer, part_number: int) -> None:
+    data = bytes(PART_BYTES) + b"the second part"
+    async with driver_of(moto_server, "aws") as driver:
+        container = await driver.create_container("offers-parts")
+        obj = await container.upload_object(data, "key", part_size_bytes=PART_BYTES)
+        with pytest.raises(UnexpectedResponseError, match="in place of one part"):
+            await obj.read(part_number=part_number)
+        await container.delete()
+
+
+@pytest.mark.verifies("objects: copies by parts at once")
+@pytest.mark.parametrize("name", ["ceph", "swift", "moto"])
+async def test_a_copy_by_parts(name: str, request: pytest.FixtureRequest) -> None:
+    """What is larger than the service copies at once goes in parts, several at a time."""
+    vendor = Moto.vendor if name == "moto" else VENDORS[name]  # type: ignore[index]  # two of its names
+    small = dataclasses.replace(
+        vendor.limits,
+        max_copy_size_bytes=2 * PART_BYTES,
+        min_part_size_bytes=PART_BYTES,
+        max_part_size_bytes=PART_BYTES,
+    )
+    data = bytes(PART_BYTES) + b"x" * PART_BYTES + b"y" * PART_BYTES + b"end"
+    server: S3Server = request.getfixturevalue(f"{name}_server")
+    async with driver_of(server, dataclasses.replace(vendor, limits=small)) as driver:
+        container = await driver.create_container("offers-copies")
+        obj = await container.upload_object(data, "a b", metadata={"colour": "red"}, part_size_bytes=PART_BYTES)
+        await obj.refresh()
+        at_once: list[int] = []
+        with Watch(driver) as watch:
+            watch.at("after", "copy_part", lambda: at_once.append(watch.made.count("copy_part")))
+            copy = await obj.copy_to(container, "copy")
+        assert (watch.made.count("copy_part"), watch.made.count("copy_object")) == (4, 0)
+        assert at_once[0] > 1
+        assert await copy.read() == data
+        assert dict((await copy.refresh()).metadata) == {"colour": "red"}
+        await container.delete()
+
+
+@pytest.mark.verifies("objects: parts copied with a key of ours", on="ceph")
 async def test_ceph_copies_parts_of_what_is_encrypted_with_our_key(ceph: Container) -> None:
     backend = backend_of(ceph)
     data = bytes(range(256)) * 4
@@ -139,6 +177,7 @@ async def test_ceph_does_not_give_parts(ceph: Container) -> None:
         await backend_of(ceph).get_object(ceph.name, "key", ReadOptions(part_number=1))
 
 
+@pytest.mark.verifies("objects: access as another client sees it")
 async def test_a_canned_acl_is_one(
     container: Container, server: S3Server, s3_witness: Callable[[S3Server], Any]
 ) -> None:
@@ -169,6 +208,7 @@ async def test_a_document_is_what_boto3_sees(
     assert tags == [{"Key": "team", "Value": "a"}]
 
 
+@pytest.mark.verifies("containers: in a region", "containers: with an owner", on="moto")
 async def test_a_container_with_an_owner_and_a_region(
     moto: Container, moto_server: MotoServer, s3_witness: Any
 ) -> None:

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.anyio
 PART = 5 * 1024 * 1024
 
 
+@pytest.mark.verifies("endpoints: the region of a container found", on="swift")
 async def test_the_region_that_a_server_wants_is_found(swift_server: SwiftServer) -> None:
     driver = S3Driver(
         endpoint=swift_server.endpoint,

@@ -99,9 +99,8 @@ async def container(checking: tuple[Any, S3Server], s3_witness: Callable[[S3Serv
         await made.delete()
 
 
-async def test_each_kind_is_used_by_somebody_else(
-    container: Container, outsider: Curl | InPlaceOfCurl, tmp_path: Path
-) -> None:
+@pytest.mark.verifies("links: used by curl")
+async def test_each_kind_is_used_by_somebody_else(container: Container, outsider: Curl | InPlaceOfCurl) -> None:
     driver, obj = container.driver, container.object(KEY)
     put = await obj.presign("PUT", headers={"Content-Type": "text/x-own", "x-amz-meta-a": "b  c"})
     assert (await outsider.send(put, b"content")).status == 200
@@ -124,11 +123,20 @@ async def test_each_kind_is_used_by_somebody_else(
     await driver.complete_upload(upload, parts)
     assert await obj.read() == b"".join(pieces)
 
-    if driver.capabilities.presign_post:
-        form = await container.object("of/${filename}").presign_post(fields={"Content-Type": "text/x-own"})
-        assert (await outsider.post(form, b"posted", tmp_path)).status == 204
-        stored = await container.get_object("of/cat.txt")
-        assert (await stored.read(), stored.content_type) == (b"posted", "text/x-own")
+
+@pytest.mark.verifies("links: forms as curl --form sends them")
+@pytest.mark.parametrize("checking", ["ceph"], indirect=True)
+async def test_a_form_is_posted_by_somebody_else(
+    container: Container, outsider: Curl | InPlaceOfCurl, tmp_path: Path
+) -> None:
+    """As ``multipart/form-data``, like a browser; each is refused when one character of it is changed."""
+    form = await container.object("of/${filename}").presign_post(fields={"Content-Type": "text/x-own"})
+    for changed in changed_forms(form):
+        assert (await outsider.post(changed, b"posted", tmp_path)).status >= 400, changed.fields
+    assert [obj.name async for obj in container.list_objects()] == []
+    assert (await outsider.post(form, b"posted", tmp_path)).status == 204
+    stored = await container.get_object("of/cat.txt")
+    assert (await stored.read(), stored.content_type) == (b"posted", "text/x-own")
 
 
 async def test_a_body_of_which_the_hash_was_signed(container: Container) -> None:
@@ -139,6 +147,7 @@ async def test_a_body_of_which_the_hash_was_signed(container: Container) -> None
     assert (await send(request, b"content")).status == 200
 
 
+@pytest.mark.verifies("links: refused when expired")
 async def test_what_has_expired(container: Container, checking: tuple[Any, S3Server]) -> None:
     vendor, server = checking
     await container.upload_object(b"content", "key")
@@ -165,6 +174,7 @@ async def test_what_has_expired(container: Container, checking: tuple[Any, S3Ser
     assert {await status(30, kind) for kind in kinds} <= {200, 204}
 
 
+@pytest.mark.verifies("links: for their host only")
 async def test_a_signed_url_is_for_its_host(container: Container) -> None:
     await container.upload_object(b"content", "key")
     request = await container.object("key").presign()
@@ -175,6 +185,7 @@ async def test_a_signed_url_is_for_its_host(container: Container) -> None:
     assert (await send(moved)).status == 403
 
 
+@pytest.mark.verifies("links: end with their credentials", "credentials: session tokens", on="ceph")
 async def test_temporary_credentials(ceph_server: CephServer) -> None:
     """Their token is in what is signed, and what is signed ends with them."""
     keys = await asyncio.to_thread(assume_role, ceph_server)
@@ -202,26 +213,37 @@ async def test_temporary_credentials(ceph_server: CephServer) -> None:
         await container.delete()
 
 
-def assume_role(server: CephServer) -> S3Credentials:
-    """Credentials that last for a quarter of an hour, of a role that may do everything."""
-    options = {
-        "endpoint_url": server.endpoint,
-        "region_name": server.region,
-        "aws_access_key_id": server.access_key,
-        "aws_secret_access_key": server.secret_key,
-    }
+def role_of(server: S3Server, name: str) -> str:
+    """The ARN of a role that may do everything."""
     statement = {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/tests"]}, "Action": ["sts:AssumeRole"]}
     permission = {"Effect": "Allow", "Action": ["s3:*"], "Resource": "arn:aws:s3:::*"}
-    with closing(boto3.client("iam", **options)) as iam, closing(boto3.client("sts", **options)) as sts:
-        role = iam.create_role(RoleName="links", Path="/", AssumeRolePolicyDocument=document(statement))["Role"]
-        iam.put_role_policy(RoleName="links", PolicyName="all", PolicyDocument=document(permission))
-        found = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="links", DurationSeconds=900)["Credentials"]
+    with closing(boto3.client("iam", **options_of(server))) as iam:
+        role = iam.create_role(RoleName=name, Path="/", AssumeRolePolicyDocument=document(statement))["Role"]
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=document(permission))
+        arn: str = role["Arn"]
+    return arn
+
+
+def assume_role(server: S3Server) -> S3Credentials:
+    """Credentials that last for a quarter of an hour."""
+    role = role_of(server, "links")
+    with closing(boto3.client("sts", **options_of(server))) as sts:
+        found = sts.assume_role(RoleArn=role, RoleSessionName="links", DurationSeconds=900)["Credentials"]
     return S3Credentials(
         access_key_id=found["AccessKeyId"],
         secret_access_key=found["SecretAccessKey"],
         session_token=found["SessionToken"],
         expires_at=found["Expiration"],
     )
+
+
+def options_of(server: S3Server) -> dict[str, Any]:
+    return {
+        "endpoint_url": server.endpoint,
+        "region_name": server.region,
+        "aws_access_key_id": server.access_key,
+        "aws_secret_access_key": server.secret_key,
+    }
 
 
 def document(statement: dict[str, Any]) -> str:

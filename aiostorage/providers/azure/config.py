@@ -199,6 +199,7 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> tuple[Site, Sha
             delete_if_match=True,
             update_in_place=True,
             tags=True,
+            container_tags=True,
             retention=settings.immutability,
             restore=True,
             encryption=frozenset({"customer"} if scheme == "https" else set[Literal["customer"]]()),

@@ -53,6 +53,7 @@ _BY_CODE: Final[Mapping[str, Meaning]] = {
     "ConditionalRequestConflict": (PreconditionFailedError, True),
     "NotModified": (NotModifiedError, False),
     "InvalidRange": (RangeNotSatisfiableError, False),
+    "InvalidPartNumber": (RangeNotSatisfiableError, False),
     # Who is asking
     "InvalidAccessKeyId": (AuthenticationError, False),
     "SignatureDoesNotMatch": (AuthenticationError, False),

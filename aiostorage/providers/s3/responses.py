@@ -6,6 +6,7 @@ empty listing, and a range that begins elsewhere is no range.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.body import Head, content_length, part_range, which_bytes, whole_size
@@ -42,11 +43,14 @@ if TYPE_CHECKING:
     from aiostorage._http.messages import Request
     from aiostorage._http.xml import Record
     from aiostorage.errors import StorageError
-    from aiostorage.models import ListQuery, ObjectHash, ObjectRef, ReadOptions
+    from aiostorage.models import ByteRange, ListQuery, ObjectHash, ObjectRef, ReadOptions
     from aiostorage.providers.s3.profiles import Vendor
 
 
 _HOLD: Final = {"ON": True, "OFF": False}
+
+_MANY_PARTS: Final = re.compile(r"-(?!1\b)\d+\"?\Z")
+"""In the etag of what was uploaded in more than one part."""
 
 # Containers
 
@@ -114,12 +118,23 @@ def _read(key: str, headers: Mapping[str, str], vendor: Vendor, *, size: int | N
 def get_object(request: Request, status: int, headers: Mapping[str, str], options: ReadOptions, vendor: Vendor) -> Head:
     """The object, and which bytes of it follow."""
     try:
-        byte_range = options.byte_range if options.part_number is None else part_range(headers)
+        byte_range = options.byte_range if options.part_number is None else _range_of_part(options.part_number, headers)
         start, stop, size = which_bytes(status, headers, byte_range)
     except ValueError as error:
         raise errors.unexpected(request, Response(status=status, headers=headers, body=b""), str(error)) from None
     is_whole = status == 200 and "content-range" not in headers
     return Head(_read(request.key or "", headers, vendor, size=size, is_whole=is_whole), start, stop)
+
+
+def _range_of_part(part_number: int, headers: Mapping[str, str]) -> ByteRange | None:
+    """Where a part lies that was asked for by its number; None where it is all that there is.
+
+    A service that does not know such numbers answers with the whole object.
+    """
+    byte_range = part_range(headers)
+    if byte_range is None and (part_number > 1 or _MANY_PARTS.search(headers.get("etag", ""))):
+        raise ValueError("the whole object in place of one part of it")
+    return byte_range
 
 
 def put_object(

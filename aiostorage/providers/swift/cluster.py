@@ -93,6 +93,7 @@ def _capabilities(
         presign=presign,
         presign_part=presign,
         update_in_place=True,
+        container_tags=True,
         settings=frozenset(SETTINGS),
     )
 

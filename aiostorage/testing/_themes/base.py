@@ -8,7 +8,7 @@ import re
 import secrets
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import pytest
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from aiostorage.container import Container
     from aiostorage.driver import Driver
     from aiostorage.testing.witness import Witness
+
+T = TypeVar("T")
 
 SMALLEST_PART_BYTES = 64 * 1024
 
@@ -52,6 +54,28 @@ class Deviation(StrEnum):
     UNTOLD_SIZES = "a listing does not tell the sizes of objects where some are large"
 
 
+def verifies(*operations: str) -> Callable[[T], T]:
+    """Say what a test of the contract shows of a driver that offers it, or shows to be refused by one that does not."""
+
+    def mark(test: T) -> T:
+        vars(test)["operations"] = operations
+        return test
+
+    return mark
+
+
+def offered_by(capabilities: Capabilities) -> list[str]:
+    """What a driver says it can do: ``tags``, say, and of each that is a set of names also ``settings:cors``."""
+    found: list[str] = []
+    for name in CAPABILITIES:
+        value: object = getattr(capabilities, name)
+        if value:
+            found.append(name)
+        if isinstance(value, frozenset):
+            found += sorted(f"{name}:{member}" for member in value)
+    return found
+
+
 class ContractBase:
     """The fixtures of all tests. What a driver's author gives is described in ``DriverContract``."""
 
@@ -82,7 +106,8 @@ class ContractBase:
         record_property("contract-server", self.server or type(self).__name__)
         record_property("contract-theme", request.function.__qualname__.partition(".")[0].lower())
         record_property("contract-deviations", self._used)
-        record_property("contract-offered", [name for name in CAPABILITIES if getattr(driver.capabilities, name)])
+        record_property("contract-operations", list(getattr(request.function, "operations", ())))
+        record_property("contract-offered", offered_by(driver.capabilities))
         record_property("contract-capabilities", self._asked)
 
     @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from aiostorage.errors import InvalidArgumentError, UnsupportedError
 from aiostorage.models import Part
-from aiostorage.testing._themes.base import ContractBase, Deviation
+from aiostorage.testing._themes.base import ContractBase, Deviation, verifies
 from aiostorage.testing._themes.outsider import changed_forms, changed_requests, post, send
 from aiostorage.testing._themes.watch import at_once
 
@@ -26,12 +26,14 @@ KEY = "a b/é+%41&=?#\U0001f600.txt"
 class Browsers(ContractBase):
     """Browsers: forms that they post, and uploads whose parts they send."""
 
+    @verifies("links: POST form")
     async def test_where_forms_cannot_be_signed(self, driver: Driver, container: Container) -> None:
         """That is said at once."""
         if not self.offers(driver, "presign_post"):
             with pytest.raises(UnsupportedError):
                 at_once(container.object("key").presign_post())
 
+    @verifies("links: POST form")
     async def test_a_form(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Whoever has it can store one file under this name, as the form says."""
         if not self.offers(driver, "presign_post"):
@@ -65,6 +67,7 @@ class Browsers(ContractBase):
         assert seen is not None
         assert seen.content_type == "image/x-own"
 
+    @verifies("links: POST form")
     async def test_a_changed_form(self, driver: Driver, container: Container, witness: Witness) -> None:
         """One other character in any field, a field less or a field more, and it is good for nothing."""
         if not self.offers(driver, "presign_post"):
@@ -92,6 +95,7 @@ class Browsers(ContractBase):
         with pytest.raises(InvalidArgumentError):
             await container.object("key").presign_post(fields={"Content-Type": "a/b"}, prefixes={"content-type": "a"})
 
+    @verifies("links: parts of an upload")
     async def test_where_parts_cannot_be_signed(self, driver: Driver, upload: Upload | None) -> None:
         """That is said at once."""
         if upload is not None and not self.offers(driver, "presign_part"):
@@ -99,6 +103,7 @@ class Browsers(ContractBase):
                 at_once(driver.presign_part(upload, 1))
 
     @pytest.mark.parametrize("told_by", ["browser", "provider"])
+    @verifies("links: parts of an upload")
     async def test_a_session(
         self, driver: Driver, upload: Upload | None, witness: Witness, part_size: int, told_by: str
     ) -> None:

@@ -13,7 +13,7 @@ from aiostorage.errors import (
     PreconditionFailedError,
     UnsupportedError,
 )
-from aiostorage.testing._themes.base import ContractBase, Deviation
+from aiostorage.testing._themes.base import ContractBase, Deviation, verifies
 from aiostorage.testing._themes.data import content
 from aiostorage.testing._themes.watch import at_once
 
@@ -31,6 +31,7 @@ RACERS = 8
 class Conditions(ContractBase):
     """Conditions: writing and reading only if."""
 
+    @verifies("conditions: create if absent")
     async def test_create_if_absent(self, driver: Driver, container: Container, witness: Witness) -> None:
         """The first one writes; the second is told that somebody has."""
         if not self.offers(driver, "create_if_absent"):
@@ -46,6 +47,7 @@ class Conditions(ContractBase):
         await container.upload_object(b"third", "key", if_none_match="*")
         assert await witness.get(container.name, "key") == b"third"
 
+    @verifies("conditions: the same by parts")
     async def test_create_if_absent_by_parts(
         self, driver: Driver, container: Container, witness: Witness, part_size: int
     ) -> None:
@@ -78,6 +80,7 @@ class Conditions(ContractBase):
         assert all(isinstance(result, PreconditionFailedError) for n, result in enumerate(results) if n not in winners)
         assert await witness.get(container.name, "key") == b"%d" % winners[0]
 
+    @verifies("conditions: replace if it matches")
     async def test_write_if_match(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Only over the version that the caller has seen."""
         await container.upload_object(b"first", "key")
@@ -95,6 +98,7 @@ class Conditions(ContractBase):
             await container.upload_object(b"content", "missing", if_match=first.etag)
         assert await witness.get(container.name, "missing") is None
 
+    @verifies("conditions: replace by parts")
     async def test_write_if_match_by_parts(
         self, driver: Driver, container: Container, witness: Witness, part_size: int
     ) -> None:
@@ -122,6 +126,7 @@ class Conditions(ContractBase):
                 await writer.write(b"second")
         assert await witness.get(container.name, "key") == b"first"
 
+    @verifies("conditions: read and head if it matches")
     async def test_read_if_match(self, driver: Driver, container: Container) -> None:
         """Only the version that the caller means; by every way to read."""
         await container.upload_object(b"first", "key")
@@ -139,6 +144,7 @@ class Conditions(ContractBase):
             with pytest.raises(PreconditionFailedError):
                 await way()
 
+    @verifies("conditions: read and head if it changed")
     async def test_read_if_none_match(self, driver: Driver, container: Container) -> None:
         """Only what the caller does not have yet."""
         await container.upload_object(b"first", "key")

@@ -13,7 +13,7 @@ from aiostorage.errors import (
     InvalidNameError,
     NotFoundError,
 )
-from aiostorage.testing._themes.base import ContractBase, Deviation
+from aiostorage.testing._themes.base import ContractBase, Deviation, verifies
 from aiostorage.testing._themes.data import content
 from aiostorage.testing._themes.watch import Watch, at_once
 
@@ -30,6 +30,7 @@ IMPOSSIBLE_NAMES = ["", "a/b", "lone\udcffsurrogate"]
 class Containers(ContractBase):
     """Containers: made, found, listed and removed."""
 
+    @verifies("containers: create")
     async def test_a_container_is_made(self, driver: Driver, witness: Witness, new_name: Callable[[], str]) -> None:
         """It is there, and what is returned can be worked with."""
         name = new_name()
@@ -51,6 +52,7 @@ class Containers(ContractBase):
             assert (caught.value.operation, caught.value.container) == ("create_container", container.name)
         assert await witness.get(container.name, "key") == b"content"
 
+    @verifies("containers: get")
     async def test_a_container_is_found(self, driver: Driver, witness: Witness, container: Container) -> None:
         """Its properties are true, where the provider tells any."""
         for key in ("a", "b"):
@@ -88,6 +90,7 @@ class Containers(ContractBase):
             await missing.upload_object(content(part_size + 1), "key", part_size_bytes=part_size)
         assert not await witness.has_container(missing.name)
 
+    @verifies("containers: list")
     async def test_containers_are_listed(
         self, driver: Driver, witness: Witness, new_name: Callable[[], str], container: Container
     ) -> None:
@@ -103,6 +106,7 @@ class Containers(ContractBase):
         assert all(item.name.startswith(prefix) for item in found)
         assert [item.name async for item in driver.list_containers(prefix=f"{other}-not")] == []
 
+    @verifies("containers: delete")
     async def test_an_empty_container_is_removed(
         self, driver: Driver, witness: Witness, new_name: Callable[[], str]
     ) -> None:
@@ -119,6 +123,7 @@ class Containers(ContractBase):
             await delete(driver.container(name))
             assert not await witness.has_container(name)
 
+    @verifies("containers: delete only if empty")
     async def test_what_is_not_empty_stays(self, container: Container, witness: Witness) -> None:
         """``only_if_empty`` removes nothing, neither the container nor what is in it."""
         await witness.put(container.name, "folder/key", b"content")
@@ -127,6 +132,7 @@ class Containers(ContractBase):
         assert await witness.get(container.name, "folder/key") == b"content"
         assert await witness.has_container(container.name)
 
+    @verifies("containers: delete with all that is in it")
     async def test_everything_goes_with_a_container(self, container: Container, witness: Witness) -> None:
         """Objects at all depths, and uploads that somebody else has begun."""
         for key in ("a", "b/c", "b/d/e", "strange + name %41", "f"):

@@ -8,7 +8,7 @@ import pytest
 
 from aiostorage.drivers import MemoryDriver
 from aiostorage.errors import ContainerNotFoundError, ObjectNotFoundError, UnsupportedError
-from aiostorage.testing._themes.base import ContractBase, Deviation
+from aiostorage.testing._themes.base import ContractBase, Deviation, verifies
 from aiostorage.testing._themes.data import content, hash_is_right
 from aiostorage.testing._themes.watch import Watch
 
@@ -37,6 +37,7 @@ class Copies(ContractBase):
         assert await witness.get(container.name, "b/copy") == b"content"
         await self._check_alike(original, copy)
 
+    @verifies("copies: by the provider")
     async def test_to_another_container(
         self, driver: Driver, container: Container, witness: Witness, new_name: Callable[[], str]
     ) -> None:
@@ -57,6 +58,7 @@ class Copies(ContractBase):
         assert await witness.get(container.name, "copy") == b"content"
         await self._check_alike(original, copy)
 
+    @verifies("copies: with other headers and metadata")
     async def test_with_other_properties(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Those that are given are all it has. Onto itself, this is the way to change them."""
         original = await self._original(container, b"content")
@@ -108,6 +110,7 @@ class Copies(ContractBase):
         assert dict(copy.metadata) == dict(original.metadata)
 
     @pytest.mark.parametrize("parts", [0, 2])
+    @verifies("copies: between providers")
     async def test_from_another_driver(
         self, container: Container, witness: Witness, elsewhere: Container, part_size: int, parts: int
     ) -> None:

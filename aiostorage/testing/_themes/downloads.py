@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from aiostorage.errors import AlreadyExistsError, InvalidNameError, ObjectChangedError, ObjectNotFoundError
-from aiostorage.testing._themes.base import ContractBase
+from aiostorage.testing._themes.base import ContractBase, verifies
 from aiostorage.testing._themes.data import content
 from aiostorage.testing._themes.ledger import Ledger
 from aiostorage.testing._themes.uploads import SourceError
@@ -39,6 +39,7 @@ class Downloads(ContractBase):
                 assert path == folder / "file"
                 assert await in_folder(folder) == {"file": data}
 
+    @verifies("reading: ranges at once to a local file")
     async def test_large_objects_come_in_ranges(
         self, driver: Driver, container: Container, witness: Witness, folder: Path
     ) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from aiostorage.errors import InvalidArgumentError, UnsupportedError
-from aiostorage.testing._themes.base import ContractBase, Deviation
+from aiostorage.testing._themes.base import ContractBase, Deviation, verifies
 from aiostorage.testing._themes.outsider import changed_requests, send
 from aiostorage.testing._themes.watch import at_once
 
@@ -25,6 +25,7 @@ KEY = "a b/é+%41&=?#.txt"
 class Links(ContractBase):
     """Links: requests that others may send, and content delivery."""
 
+    @verifies("links: GET", "links: PUT", "links: HEAD", "links: DELETE")
     async def test_where_requests_cannot_be_signed(self, driver: Driver, container: Container) -> None:
         """That is said at once."""
         if not self.offers(driver, "presign"):
@@ -32,6 +33,7 @@ class Links(ContractBase):
                 with pytest.raises(UnsupportedError):
                     at_once(container.object("key").presign(method))
 
+    @verifies("links: GET")
     async def test_a_request_to_read(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Whoever holds it can read this object, and no other."""
         if not self.offers(driver, "presign"):
@@ -54,6 +56,7 @@ class Links(ContractBase):
         assert (await send(replace(request, method="DELETE"))).status >= 400
         assert await witness.get(container.name, KEY) == b"content"
 
+    @verifies("links: PUT")
     async def test_a_request_to_write(self, driver: Driver, container: Container, witness: Witness) -> None:
         """The headers that were signed must be sent, and then hold."""
         if not self.offers(driver, "presign"):
@@ -66,6 +69,7 @@ class Links(ContractBase):
         assert seen is not None
         assert seen.content_type == "text/x-own"
 
+    @verifies("links: HEAD", "links: DELETE")
     async def test_requests_to_look_and_to_delete(self, driver: Driver, container: Container, witness: Witness) -> None:
         """The other methods that there are."""
         if not self.offers(driver, "presign"):
@@ -76,6 +80,7 @@ class Links(ContractBase):
         assert await witness.get(container.name, KEY) is None
 
     @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+    @verifies("links: refused when changed")
     async def test_a_changed_request(self, driver: Driver, container: Container, witness: Witness, method: str) -> None:
         """One other character in the URL or in a header, or a header less, and it is good for nothing."""
         if not self.offers(driver, "presign"):
@@ -97,6 +102,7 @@ class Links(ContractBase):
         assert await witness.keys(container.name) == ([] if method == "PUT" else [KEY])
         assert (await send(request, body)).is_success
 
+    @verifies("links: other headers of the answer")
     async def test_other_headers_of_the_answer(self, driver: Driver, container: Container, witness: Witness) -> None:
         """Whatever the object was stored with; or that is refused."""
         if not self.offers(driver, "presign"):
@@ -113,6 +119,7 @@ class Links(ContractBase):
         with pytest.raises((InvalidArgumentError, UnsupportedError)):
             await container.object(KEY).presign("PUT", response_headers=chosen)
 
+    @verifies("links: of a version")
     async def test_a_request_for_a_version(self, driver: Driver, container: Container, witness: Witness) -> None:
         """It is that version which is read and deleted; or that is refused."""
         if not self.offers(driver, "presign"):

@@ -9,7 +9,7 @@ import pytest
 
 from aiostorage.errors import ContainerNotFoundError, InvalidArgumentError
 from aiostorage.models import Prefix
-from aiostorage.testing._themes.base import ContractBase, Deviation, tasks_left
+from aiostorage.testing._themes.base import ContractBase, Deviation, tasks_left, verifies
 from aiostorage.testing._themes.data import hash_is_right
 from aiostorage.testing._themes.watch import Watch, at_once
 
@@ -27,6 +27,7 @@ TREE = ["a.txt", "b/1", "b/2", "b/c/3", "b/c/4", "b0", "d/5", "e", "f/g/h/6"]
 class Listing(ContractBase):
     """Listings: complete, in order, and lazy."""
 
+    @verifies("listing: page by page")
     async def test_pages_join(self, container: Container, witness: Witness) -> None:
         """Whatever the size of a page, each object comes once, in order."""
         names = [f"{number:02}" for number in range(25)]
@@ -58,6 +59,7 @@ class Listing(ContractBase):
                 await anext(found)
             assert caught.value.operation == "list_objects"
 
+    @verifies("listing: prefix")
     async def test_prefix(self, container: Container, witness: Witness) -> None:
         """It is text, with no meaning in any of its characters."""
         names = ["a", "a b+c%41/1", "a b+c%41/2", "a b+c%412", "a bXc%41/3", "b"]
@@ -75,6 +77,7 @@ class Listing(ContractBase):
                 found = await listed(container.list_objects(prefix=prefix, page_size=page_size))
                 assert found == expected, (prefix, page_size)
 
+    @verifies("listing: delimiter")
     async def test_delimiter(self, container: Container, witness: Witness) -> None:
         """It folds what is below it, and each fold comes once, though it may span pages."""
         await put_all(witness, container, TREE)
@@ -90,6 +93,7 @@ class Listing(ContractBase):
                 found = await listed(container.list_objects(prefix=prefix, delimiter="/", page_size=page_size))
                 assert found == expected, (prefix, page_size)
 
+    @verifies("listing: any delimiter")
     async def test_delimiter_of_another_kind(self, container: Container, witness: Witness) -> None:
         """The slash has no privilege."""
         await put_all(witness, container, ["a-1", "a-2", "a/3", "b--4", "c"])
@@ -99,6 +103,7 @@ class Listing(ContractBase):
         else:
             assert found == ["a- >", "a/3", "b- >", "c"]
 
+    @verifies("listing: start after")
     async def test_start_after(self, container: Container, witness: Witness) -> None:
         """It names a place, whether there is an object of this name or not."""
         await put_all(witness, container, TREE)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiostorage.errors import InvalidArgumentError, ObjectNotFoundError, UnsupportedError
-from aiostorage.testing._themes.base import ContractBase, Deviation
+from aiostorage.testing._themes.base import ContractBase, Deviation, verifies
 from aiostorage.testing._themes.data import content, hash_is_right
 from aiostorage.testing._themes.watch import Watch
 
@@ -27,6 +27,7 @@ MANY = 1005
 class Objects(ContractBase):
     """Objects: what is known of them, and how they go."""
 
+    @verifies("objects: store", "objects: head")
     async def test_properties(self, container: Container) -> None:
         """What an upload returns and what the provider says later is the same."""
         uploaded = await container.upload_object(b"content", "a/key.txt")
@@ -75,6 +76,7 @@ class Objects(ContractBase):
                 assert seen.content_type == expected
 
     @pytest.mark.parametrize("is_large", [False, True], ids=["at once", "by parts"])
+    @verifies("objects: content headers")
     async def test_headers(self, container: Container, witness: Witness, part_size: int, is_large: bool) -> None:
         """What browsers and caches want to know is kept as it was given."""
         options: UploadOptions = {
@@ -102,6 +104,7 @@ class Objects(ContractBase):
             assert seen.content_language == info.content_language
 
     @pytest.mark.parametrize("is_large", [False, True], ids=["at once", "by parts"])
+    @verifies("objects: user metadata")
     async def test_metadata(
         self, driver: Driver, container: Container, witness: Witness, part_size: int, is_large: bool
     ) -> None:
@@ -165,6 +168,7 @@ class Objects(ContractBase):
             assert error.key in {"no/such key", "copy"}
             assert error.operation in {"head_object", "get_object", "copy_object"}
 
+    @verifies("objects: delete")
     async def test_an_object_is_deleted(self, container: Container, witness: Witness) -> None:
         """It is gone; and that it is gone already is no error."""
         for key in ("a", "a.b", "b"):
@@ -174,6 +178,7 @@ class Objects(ContractBase):
         await container.delete_object("a")
         await container.object("never was").delete()
 
+    @verifies("objects: delete many")
     async def test_many_are_deleted(self, container: Container, witness: Witness) -> None:
         """More than fit into a batch, there or not: one outcome for each, in order."""
         there = [f"{number:04}" for number in range(0, MANY, 100)]

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from aiostorage.errors import ClosedError, InvalidArgumentError, ObjectChangedError, RangeNotSatisfiableError
-from aiostorage.testing._themes.base import ContractBase, Deviation
+from aiostorage.errors import (
+    ClosedError,
+    InvalidArgumentError,
+    ObjectChangedError,
+    RangeNotSatisfiableError,
+    UnsupportedError,
+)
+from aiostorage.testing._themes.base import ContractBase, Deviation, verifies
 from aiostorage.testing._themes.data import content
 from aiostorage.testing._themes.watch import Watch, at_once
 
@@ -35,6 +41,7 @@ RANGES: list[Range] = [
 class Reading(ContractBase):
     """Readers: an object as an asynchronous file, and ranges of it."""
 
+    @verifies("reading: whole")
     async def test_whole(self, container: Container, witness: Witness) -> None:
         """By every way of reading all of it, and of any size."""
         for size in (0, 1, 1000, SIZE):
@@ -81,6 +88,7 @@ class Reading(ContractBase):
             assert await stream.readline() == b"st\n"
             assert [await stream.readline() for _ in range(5)] == [*lines[1:], b""]
 
+    @verifies("reading: as a file")
     async def test_seek_and_tell(self, container: Container, witness: Witness) -> None:
         """To anywhere, from anywhere; past the end there is nothing."""
         data = content(SIZE)
@@ -112,6 +120,7 @@ class Reading(ContractBase):
             assert await stream.seek(-5, os.SEEK_END) == SIZE - 5
             assert await stream.read(2) == data[-5:-3]
 
+    @verifies("reading: ranges")
     async def test_ranges(self, container: Container, witness: Witness) -> None:
         """Half-open, to the end, or the last so many; what lies past the end is not missed."""
         data = content(SIZE)
@@ -133,6 +142,34 @@ class Reading(ContractBase):
                 assert await stream.read() == expected[-1:]
                 assert await stream.seek(0) == 0
                 assert await stream.read(20) == expected[:20]
+
+    @verifies("reading: a part by its number")
+    async def test_a_part_by_its_number(self, driver: Driver, container: Container, part_size: int) -> None:
+        """Only its bytes, and how many parts there are; what was stored at once is one part."""
+        data = content(2 * part_size + 1)
+        if not self.offers(driver, "part_numbers"):
+            with pytest.raises(UnsupportedError):
+                at_once(container.object("key").read(part_number=1))
+            with pytest.raises(UnsupportedError):
+                _ = container.open_object("key", part_number=1)
+            return
+        large = await container.upload_object(data, "large", part_size_bytes=part_size)
+        small = await container.upload_object(b"content", "small")
+        for number in (1, 2, 3):
+            part = data[(number - 1) * part_size : number * part_size]
+            assert await large.read(part_number=number) == part
+            async with large.as_file(part_number=number) as stream:
+                assert await stream.read(1) == part[:1]
+                assert (stream.size, stream.info and stream.info.part_count) == (len(part), 3)
+                await stream.seek(-1, os.SEEK_END)
+                assert await stream.read() == part[-1:]
+        assert await small.read(part_number=1) == b"content"
+        for obj, number in ((large, 4), (small, 2)):
+            with pytest.raises(RangeNotSatisfiableError):
+                await obj.read(part_number=number)
+        for number, byte_range in ((0, None), (1, (0, 1))):
+            with pytest.raises(InvalidArgumentError):
+                at_once(large.read(part_number=number, byte_range=byte_range))
 
     async def test_ranges_beyond_the_end(self, container: Container, witness: Witness) -> None:
         """A range without a byte of the object is an error, not an empty answer; an empty object has no byte."""

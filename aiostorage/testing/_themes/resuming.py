@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from aiostorage.errors import InvalidArgumentError
-from aiostorage.testing._themes.base import ContractBase, Deviation
+from aiostorage.testing._themes.base import ContractBase, Deviation, verifies
 from aiostorage.testing._themes.data import content
 from aiostorage.testing._themes.watch import Watch
 
@@ -54,6 +54,7 @@ class Resuming(ContractBase):
         assert watch.made.count("abort_upload") == 0
         return checkpoint
 
+    @verifies("uploads: resume from a checkpoint", "uploads: list parts")
     async def test_only_what_is_missing_is_sent(
         self, driver: Driver, container: Container, witness: Witness, source: Path, begun: Path, part_size: int
     ) -> None:
@@ -127,6 +128,7 @@ class Resuming(ContractBase):
         await container.upload_object(b"content", "key", checkpoint=checkpoint)
         assert not await anyio.Path(checkpoint).exists()
 
+    @verifies("uploads: list unfinished ones", "uploads: drop stale ones")
     async def test_stale_ones_are_dropped(self, container: Container, witness: Witness, begun: Path) -> None:
         """Those that began long ago, and no others."""
         assert await anyio.Path(begun).exists()

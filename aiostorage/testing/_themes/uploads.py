@@ -10,7 +10,7 @@ import pytest
 
 from aiostorage.body import READ_BYTES
 from aiostorage.errors import InvalidArgumentError, PreconditionFailedError
-from aiostorage.testing._themes.base import ContractBase, Deviation
+from aiostorage.testing._themes.base import ContractBase, Deviation, verifies
 from aiostorage.testing._themes.data import content, hash_is_right
 from aiostorage.testing._themes.ledger import Ledger
 from aiostorage.testing._themes.sources import SOURCES, UploadFile, async_chunks
@@ -48,6 +48,7 @@ class Uploads(ContractBase):
             assert await witness.get(container.name, "key") == data
 
     @pytest.mark.parametrize("kind", SOURCES)
+    @verifies("uploads: by parts")
     async def test_a_large_source(
         self, driver: Driver, container: Container, witness: Witness, tmp_path: Path, part_size: int, kind: str
     ) -> None:
@@ -119,6 +120,7 @@ class Uploads(ContractBase):
         await self.check_no_parts(witness, container, "key")
 
     @pytest.mark.parametrize("parts", [0, 2])
+    @verifies("uploads: abort")
     async def test_a_source_that_fails(
         self, container: Container, witness: Witness, part_size: int, parts: int
     ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiostorage.errors import ObjectNotFoundError, UnsupportedError
-from aiostorage.testing._themes.base import ContractBase, Deviation
+from aiostorage.testing._themes.base import ContractBase, Deviation, verifies
 from aiostorage.testing._themes.data import content
 from aiostorage.testing._themes.downloads import RANGE_BYTES
 
@@ -48,6 +48,7 @@ class Versions(ContractBase):
         assert isinstance(outcome.error, UnsupportedError)
         assert await witness.keys(container.name) == ["key"]
 
+    @verifies("versions: list", "versions: read")
     async def test_an_old_one_is_read(self, versioned: Container | None, witness: Witness) -> None:
         """By its id, in every way; without one it is the latest."""
         if versioned is None:
@@ -69,6 +70,7 @@ class Versions(ContractBase):
         assert await witness.get(versioned.name, "copy") == b"first"
         assert await versioned.object("key").read() == b"second"
 
+    @verifies("versions: delete")
     async def test_deletion_hides(self, versioned: Container | None) -> None:
         """An object that is deleted is still there under its id; deleting that is for good."""
         if versioned is None:
@@ -95,6 +97,7 @@ class Versions(ContractBase):
         await first.delete()
         assert await all_versions(versioned) == []
 
+    @verifies("versions: delete")
     async def test_many_are_deleted_for_good(self, versioned: Container | None) -> None:
         """A listing of versions may be deleted as it comes."""
         if versioned is None:
@@ -107,6 +110,7 @@ class Versions(ContractBase):
         assert [(outcome.key, outcome.error) for outcome in outcomes] == [(key, None) for key in expected]
         assert await all_versions(versioned) == []
 
+    @verifies("versions: delete with their container")
     async def test_a_container_goes_with_its_versions(self, versioned: Container | None, witness: Witness) -> None:
         """Old ones and delete markers count as being in it."""
         if versioned is None:
@@ -134,6 +138,7 @@ class Versions(ContractBase):
         for obj, data in told:
             assert await versioned.object(obj.name, version_id=obj.version_id).read() == data
 
+    @verifies("versions: copy")
     async def test_an_old_one_is_restored(self, versioned: Container | None) -> None:
         """A copy of it in its own place is the latest."""
         if versioned is None:
@@ -145,6 +150,7 @@ class Versions(ContractBase):
         assert await versioned.object("key").read() == b"first"
         assert len(await all_versions(versioned)) == 3
 
+    @verifies("versions: read")
     async def test_an_old_one_by_ranges(self, versioned: Container | None, tmp_path: Path) -> None:
         """A download in pieces and a reader that jumps stay with the version that they are of."""
         if versioned is None:
@@ -194,6 +200,7 @@ class Versions(ContractBase):
         (left,) = await all_versions(container)
         assert await left.read() == b"after"
 
+    @verifies("versions: delete markers")
     async def test_a_delete_marker_is_no_object(self, versioned: Container | None) -> None:
         """Whoever asks for it by its id hears that there is nothing."""
         if versioned is None or self.deviates(Deviation.NO_DELETE_MARKERS):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiostorage.errors import ClosedError, ContainerNotFoundError
-from aiostorage.testing._themes.base import ContractBase
+from aiostorage.testing._themes.base import ContractBase, verifies
 from aiostorage.testing._themes.data import content, hash_is_right
 from aiostorage.testing._themes.sources import chunks
 from aiostorage.testing._themes.uploads import SourceError
@@ -40,6 +40,7 @@ class Writing(ContractBase):
             assert writer.info is not None
             assert (writer.name, writer.info.size) == ("key", size)
 
+    @verifies("uploads: as a file")
     async def test_much(self, container: Container, witness: Witness, part_size: int) -> None:
         """Parts go while there is more to come; the buffer that was written may be used again."""
         data = content(3 * part_size + 100)

@@ -246,6 +246,7 @@ async def test_one_request_may_go_in_another_name() -> None:
     assert [value for value, _ in harness.signed] == ["ours1", "theirs2", "theirs3", "ours1"]
 
 
+@pytest.mark.verifies("endpoints: a wrong clock corrected", on="fake")
 async def test_the_clock_is_learned_once_and_used_by_all() -> None:
     late = Answer(status=403, headers={"Date": "Mon, 23 Nov 2026 12:30:00 GMT"})
     async with ScriptedServer(late, Answer(), Answer(), late) as server:

@@ -138,4 +138,26 @@ async def test_what_never_expires_is_not_fetched_again() -> None:
         return Token("for ever")
 
     cache = CredentialCache(fetch)
-    assert not cache.forget(await cache.get())
+    assert await cache.get() is await cache.get()
+
+
+async def test_what_does_not_say_when_it_expires_is_asked_for_once_more_when_it_is_refused() -> None:
+    given = [Token("first"), Token("second"), Token("second"), Token("third")]
+    calls = 0
+
+    async def fetch() -> Token:
+        nonlocal calls
+        calls += 1
+        return given.pop(0)
+
+    cache = CredentialCache(fetch)
+    first = await cache.get()
+    assert cache.forget(first), "whoever gave it may have another one by now"
+    second = await cache.get()
+    assert second.value == "second"
+    assert cache.forget(second)
+    again = await cache.get()
+    assert (again.value, calls) == ("second", 3)
+    assert not cache.forget(again), "it has not"
+    assert await cache.get() is again
+    assert calls == 3

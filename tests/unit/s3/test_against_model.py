@@ -458,8 +458,21 @@ def client() -> Any:
 
 WITHOUT_DIGEST = {"create_container", "complete_upload"}
 
+VERIFIED: dict[str, list[str]] = {
+    "create_bucket": ["containers: in a region", "containers: with an owner"],
+    "put_object_acl": ["objects: access as another client sees it"],
+    "upload_part_copy": ["objects: copies by parts at once", "objects: parts copied with a key of ours"],
+    "put_bucket_acl": ["documents: acl"],
+    **{set_: [f"documents: {name}"] for name, (_, set_, _, _) in CALLS.items()},
+}
+
+
+def marks(case: Case) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.verifies(*VERIFIED[case.call], on="model")] if case.call in VERIFIED else []
+
+
 CASES = [
-    pytest.param(case, id=f"{number} {case.call}")
+    pytest.param(case, id=f"{number} {case.call}", marks=marks(case))
     for number, case in enumerate([*OBJECTS, *UPLOADS, *CONTAINERS, *document_cases()], 1)
 ]
 

@@ -269,6 +269,7 @@ async def test_an_upload_that_never_was_is_not_looked_for() -> None:
     assert len(server.seen) == 1
 
 
+@pytest.mark.verifies("objects: errors in a 200", on="fake")
 async def test_an_error_behind_a_200_is_tried_again() -> None:
     done = Answer(body=b"<CompleteMultipartUploadResult><ETag>z-2</ETag></CompleteMultipartUploadResult>")
     async with ScriptedServer(error(200, "InternalError"), done) as server, backend_of(server) as backend:

@@ -82,6 +82,7 @@ def test_botocore_signs_the_same_urls(key: str) -> None:
     assert ours.url == theirs.generate_presigned_url(url, policy=policy)
 
 
+@pytest.mark.verifies("CDN (CloudFront): signed URLs", on="fake")
 async def test_urls_that_are_signed() -> None:
     async with driver_of(distribution()) as driver:
         cdn = driver.container("bucket").cdn
@@ -138,6 +139,7 @@ async def test_keys_on_elliptic_curves(hash_algorithm: str) -> None:
         assert found.get("Hash-Algorithm") == ("SHA256" if hash_algorithm == "sha256" else None)
 
 
+@pytest.mark.verifies("CDN (CloudFront): signed cookies", on="fake")
 async def test_cookies() -> None:
     async with driver_of(distribution(base_url="https://cdn.example.org:8443/{container}/")) as driver:
         cdn = driver.container("my-bucket").cdn
@@ -309,6 +311,7 @@ def refusal(status: int, code: str) -> Answer:
     return Answer(status=status, body=error.encode())
 
 
+@pytest.mark.verifies("CDN (CloudFront): invalidation", on="fake")
 async def test_purging() -> None:
     service = FakeCloudFront()
     async with ScriptedServer(answer=service) as server:

@@ -57,6 +57,7 @@ async def test_the_environment_comes_before_the_files_unless_a_profile_is_named(
     assert (await found(with_token, Settings(profile="default"))).access_key_id == "file"
 
 
+@pytest.mark.verifies("credentials: files and profiles", on="fake")
 async def test_the_files(environ: dict[str, str]) -> None:
     assert await found(environ) == S3Credentials(access_key_id="file", secret_access_key="s")
     other = await found({**environ, "AWS_PROFILE": "other"})

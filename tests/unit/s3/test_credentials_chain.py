@@ -78,6 +78,7 @@ def metadata(monkeypatch: pytest.MonkeyPatch) -> Metadata:
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.verifies("credentials: renewed in the middle of an upload", "credentials: session tokens", on="fake")
 async def test_a_token_that_expires_in_the_middle_of_an_upload(
     concurrency: int, metadata: Metadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +94,26 @@ async def test_a_token_that_expires_in_the_middle_of_an_upload(
     assert bucket.asked_by[-1] == "ASIA1"
     assert metadata.fetches == 2
     assert [seen.target for seen in server.seen if seen.method == "DELETE"] == []
+
+
+async def test_a_function_that_does_not_tell_when_they_end_is_asked_again_in_the_middle_of_an_upload() -> None:
+    bucket = Bucket()
+    bucket.expire_at_part = "3"
+    given = [
+        S3Credentials(access_key_id=f"ASIA{number}", secret_access_key="hunter2key", session_token="hunter2session")
+        for number in range(2)
+    ]
+
+    async def fetch() -> S3Credentials:
+        return given.pop(0)
+
+    async with ScriptedServer(answer=bucket) as server:
+        retry = RetryPolicy(max_attempts=1)
+        async with S3Driver(endpoint=server.url, region="eu-west-1", credentials=fetch, retry=retry) as driver:
+            container = driver.container("bucket")
+            await container.upload_object(bytes(5 * PART), "large", part_size_bytes=PART)
+    assert set(bucket.asked_by) == {"ASIA0", "ASIA1"}
+    assert bucket.asked_by[-1] == "ASIA1"
 
 
 async def test_a_service_that_refuses_the_new_ones_too(metadata: Metadata, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,6 +227,7 @@ async def test_a_role_of_a_profile_signs_the_requests(tmp_path: Path, monkeypatc
     assert authorizations == {"AWS4-HMAC-SHA256 Credential=ASIA-mine"}
 
 
+@pytest.mark.verifies("credentials: a role with a code (MFA)", on="fake")
 async def test_a_code_is_asked_for_with_the_drivers_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config").write_text(
         "[profile mine]\nrole_arn = arn:aws:iam::1:role/mine\nsource_profile = mine\nmfa_serial = device\n"

@@ -30,6 +30,7 @@ def agent(seen: Seen) -> Answer:
 
 
 @pytest.mark.parametrize("is_in_file", [False, True])
+@pytest.mark.verifies("credentials: ECS and EKS", on="fake")
 async def test_what_the_agent_asks_for(is_in_file: bool, tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("Bearer hunter2agent\n")

@@ -32,6 +32,7 @@ def source(server: ScriptedServer) -> Instance:
     return Instance(endpoint=server.url, max_attempts=2)
 
 
+@pytest.mark.verifies("credentials: EC2 (IMDSv2)", on="fake")
 async def test_a_token_then_the_role_then_its_credentials() -> None:
     async with ScriptedServer(answer=Metadata()) as server:
         assert await source(server).fetch(NOW) == FOUND

@@ -33,6 +33,7 @@ def printing(document: object) -> Process:
     return program("import sys; print(sys.argv[1])", json.dumps(document))
 
 
+@pytest.mark.verifies("credentials: a process", on="fake")
 async def test_keys_with_and_without_an_end() -> None:
     found = await printing(TEMPORARY).fetch(NOW)
     assert (found.access_key_id, found.session_token, found.expires_at) == ("AKIA1", "hunter2session", LATER)

@@ -267,6 +267,7 @@ def test_logins_that_are_half_configured(home: Home, profile: str, kind: type[St
         home.source(profile)
 
 
+@pytest.mark.verifies("credentials: SSO", on="fake")
 async def test_a_driver_with_a_login(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     later = datetime.now(UTC) + timedelta(hours=2)
     home.log_in("corp", until=later)

@@ -48,6 +48,7 @@ def token_file(tmp_path: Path) -> str:
     return str(tmp_path / "token")
 
 
+@pytest.mark.verifies("credentials: a role and its source profile", on="fake")
 async def test_a_role_is_assumed_with_a_signature_that_botocore_would_make() -> None:
     tokens = SecurityTokens(region="eu-central-1")
     async with ScriptedServer(answer=tokens) as server:
@@ -102,6 +103,7 @@ async def test_all_that_a_role_may_want() -> None:
     )
 
 
+@pytest.mark.verifies("credentials: web identity", on="fake")
 async def test_a_web_identity_is_told_without_a_signature(token_file: str) -> None:
     async with ScriptedServer(answer=(tokens := SecurityTokens())) as server:
         role = Role(arn=ARN, session_name="pod", duration_s=3600)
@@ -123,6 +125,7 @@ async def test_a_web_identity_is_told_without_a_signature(token_file: str) -> No
     assert (caught.value.code, caught.value.status, caught.value.request_id) == ("InvalidIdentityToken", 400, "req-1")
 
 
+@pytest.mark.verifies("credentials: a role with credential_source", on="fake")
 async def test_roles_in_a_row_and_a_machine_behind_them() -> None:
     tokens = SecurityTokens(
         secrets={"ASIA1": ("hunter2key", "hunter2session"), "ASIA-first": ("hunter2key", "hunter2session")},

@@ -69,6 +69,14 @@ def ours(settings: Settings, container: str, operation: str = "get_object", on_o
 
 @pytest.mark.parametrize("container", NAMES)
 @pytest.mark.parametrize("operation", [name for name, _, _ in OPERATIONS])
+@pytest.mark.verifies(
+    "endpoints: virtual hosts",
+    "endpoints: dual stack",
+    "endpoints: FIPS",
+    "endpoints: acceleration",
+    "endpoints: access points",
+    on="model",
+)
 def test_amazons_endpoints_are_those_of_amazons_rules(container: str, operation: str) -> None:
     _, on_object, flags = next(row for row in OPERATIONS if row[0] == operation)
     compared = 0
@@ -88,6 +96,7 @@ def test_amazons_endpoints_are_those_of_amazons_rules(container: str, operation:
 
 
 @pytest.mark.parametrize("container", ["bucket", "my.bucket"])
+@pytest.mark.verifies("endpoints: path style", on="model")
 def test_path_style_is_obeyed(container: str) -> None:
     for region in REGIONS:
         found = ours(Settings(region=region, addressing_style="path"), container)

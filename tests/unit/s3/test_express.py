@@ -153,6 +153,7 @@ async def driver_of(zone: Zone) -> AsyncIterator[S3Driver]:
             yield driver
 
 
+@pytest.mark.verifies("endpoints: directory buckets (Express)", on="fake")
 async def test_a_directory_bucket_from_its_making_to_its_end() -> None:
     zone = Zone()
     async with driver_of(zone) as driver:

@@ -45,6 +45,7 @@ class Service:
 
 
 @pytest.mark.parametrize("options", [CREATE, REPLACE])
+@pytest.mark.verifies("objects: lost replies of writes", on="fake")
 async def test_our_own_object_is_a_success(options: WriteOptions) -> None:
     service = Service()
     async with ScriptedServer(answer=service) as server, backend_of(server, vendor=AWS) as backend:

@@ -61,6 +61,7 @@ async def backend_of(amazon: Callable[[Seen], Answer], **options: Unpack[S3Optio
 
 
 @pytest.mark.parametrize("redirect", REDIRECTS)
+@pytest.mark.verifies("endpoints: the region of a container found", on="fake")
 async def test_a_container_of_another_region_is_found_once(redirect: str) -> None:
     amazon = Amazon({"far": "eu-west-1"}, redirect=REDIRECTS[redirect])
     async with backend_of(amazon) as backend:
@@ -242,6 +243,7 @@ async def test_listing_containers_takes_the_region_that_is_named() -> None:
 # Who pays
 
 
+@pytest.mark.verifies("endpoints: requester pays", on="fake")
 async def test_whoever_agrees_to_pay_says_so_where_it_counts() -> None:
     asked: dict[str, bool] = {}
 
@@ -297,6 +299,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 # Access points
 
 
+@pytest.mark.verifies("endpoints: access points", on="fake")
 async def test_an_access_point_stands_for_a_container() -> None:
     arn = "arn:aws:s3:us-west-2:123456789012:accesspoint/my-point"
     asked: list[tuple[str, str, str]] = []
@@ -320,6 +323,7 @@ async def test_an_access_point_stands_for_a_container() -> None:
     assert asked == [("PUT", host, "/a%20b"), ("HEAD", host, "/"), ("PUT", host, "/c")]
 
 
+@pytest.mark.verifies("endpoints: acceleration", on="fake")
 async def test_acceleration_is_for_all_but_the_container_itself() -> None:
     asked: list[tuple[str, str, str]] = []
 
