@@ -75,8 +75,8 @@ async def test_any_key_arrives_as_it_is(cloud: Cloud, keys: list[str]) -> None:
 
 
 AWKWARD = [
-    "a//b", "/a", "a/", "//", "./a", "a/../b", "../a", "a/.", "#", "a#b?c", "a+b", "a b", "100%", "%41", "%2F", "a:b=c@d",
-    "a&b;c", "a\tb", "é", "e\u0301", "\N{SNOWMAN}", "\N{GRINNING FACE}", "~!*'()", "a\\b", "[x]", "{x}", "a|b^c`d",
+    "a//b", "/a", "a/", "//", "./a", "a/../b", "../a", "a/.", "#", "a#b?c", "a+b", "a b", "100%", "%41", "%2F",
+    "a:b=c@d",     "a&b;c", "a\tb", "é", "e\u0301", "\N{SNOWMAN}", "\N{GRINNING FACE}", "~!*'()", "a\\b", "[x]", "{x}", "a|b^c`d",
 ]  # fmt: skip
 
 
@@ -92,9 +92,9 @@ async def test_keys_that_others_rewrite_arrive_as_they_are(cloud: Cloud, key: st
 
 
 def all_of_unicode() -> Iterator[str]:
-    """Keys that hold each character of the basic plane, and one of each 64 of the others: of up to 1024 bytes."""
+    """Keys that hold each character of the basic plane, and one in 256 of the others: of up to 1024 bytes."""
     basic = [code for code in range(1, 0x10000) if not 0xD800 <= code < 0xE000]
-    codes = [*basic, *range(0x10000, 0x110000, 64)]
+    codes = [*basic, *range(0x10000, 0x110000, 256)]
     key = "k"
     for char in map(chr, codes):
         if len((key + char).encode()) > 1024:
