@@ -180,6 +180,14 @@ class ObjectInfo:
     part_count: int | None = None
     extra: Mapping[str, str] = field(default_factory=_empty)
 
+    @property
+    def is_dir_marker(self) -> bool:
+        """Whether it stands for a folder, in the way of consoles and file browsers: empty, and its key ends in a slash.
+
+        To this package it is an object as any other.
+        """
+        return self.key.endswith("/") and self.size == 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefix:

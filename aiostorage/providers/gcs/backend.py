@@ -351,6 +351,7 @@ class GCSBackend:
             InvalidArgumentError: The source is shorter than what was sent of it before.
         """
         body = await open_body(source)
+        begun_by = session.begun_by
         try:
             begun = await resuming.ask(self._send, session) if is_continued else resumable.Progress(persisted=0)
             if begun.object is not None:
@@ -362,7 +363,7 @@ class GCSBackend:
                 piece_size=piece_size_bytes,
                 persisted=begun.persisted,
                 on_sent=on_sent,
-                begin_again=session.begun_by and partial(self._begin, session.begun_by, session.customer_key),
+                begin_again=None if begun_by is None else partial(self._begin, begun_by, session.customer_key),
             )
         finally:
             await body.aclose()
