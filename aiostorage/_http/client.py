@@ -421,6 +421,7 @@ def _make_session(options: HTTPOptions, pace: Pace | None) -> Session:
         idle_timeout_s=options.get("idle_timeout_s", 60.0),
         proxy=options.get("proxy"),
         ca_bundle=options.get("ca_bundle"),
+        proxy_ca=options.get("proxy_ca"),
         client_certificate=options.get("client_certificate"),
         pace=pace,
     )
