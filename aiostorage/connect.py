@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 _TEXTS: Final = frozenset({
-    *("endpoint", "region", "ca_bundle", "cdn"),
+    *("endpoint", "region", "ca_bundle", "proxy_ca", "cdn"),
     *("profile", "vendor", "addressing_style", "payload_signing"),
     *("account_name", "api_version"),
     *("project", "user_project", "service_account", "signing_account", "credentials_file"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aiostorage._transfer.writer import ObjectWriter
     from aiostorage.body import Source
     from aiostorage.driver import Driver
-    from aiostorage.models import ContainerInfo, DeleteOutcome, Prefix, Upload
+    from aiostorage.models import Conditions, ContainerInfo, DeleteOutcome, Prefix, Upload
     from aiostorage.options import DownloadOptions, OpenOptions, UploadOptions, WriteObjectOptions
 
 
@@ -154,6 +154,10 @@ class Container:
     ) -> list[DeleteOutcome]:
         """Remove many objects; see :meth:`Driver.delete_objects`."""
         return await self._driver.delete_objects(self, names, bypass_retention=bypass_retention)
+
+    async def verify_conditions(self) -> Conditions:
+        """Find out which conditions the service obeys; see :meth:`Driver.verify_conditions`."""
+        return await self._driver.verify_conditions(self)
 
     async def delete(self, *, only_if_empty: bool = False, bypass_retention: bool = False) -> None:
         """Remove it and everything in it; see :meth:`Driver.delete_container`."""

@@ -12,6 +12,7 @@ from aiostorage._keywords import check_keywords
 from aiostorage._transfer import listing
 from aiostorage._transfer.budget import MemoryBudget
 from aiostorage._transfer.checkpoint import CheckpointFile
+from aiostorage._transfer.conditions import verify_conditions
 from aiostorage._transfer.copy import copied_options, copy_between, copy_within
 from aiostorage._transfer.delete import delete_container, delete_many
 from aiostorage._transfer.download import download
@@ -53,7 +54,15 @@ if TYPE_CHECKING:
     from aiostorage._transfer.checkpoint import CheckpointStore
     from aiostorage.backend import Backend, OnSent
     from aiostorage.body import Source
-    from aiostorage.models import Capabilities, DeleteOutcome, ObjectInfo, PresignedPost, PresignedRequest, WriteOptions
+    from aiostorage.models import (
+        Capabilities,
+        Conditions,
+        DeleteOutcome,
+        ObjectInfo,
+        PresignedPost,
+        PresignedRequest,
+        WriteOptions,
+    )
 
 T = TypeVar("T")
 
@@ -185,6 +194,18 @@ class Driver(AdministrativeOperations, UploadOperations):
                 yield Container(self, info.name, info=info)
         finally:
             await infos.aclose()
+
+    async def verify_conditions(self, container: Container | str) -> Conditions:
+        """Find out which conditions the service obeys, by trying them in a container.
+
+        Some services accept a condition and ignore it, so those of an unknown vendor are refused. To learn
+        more of one, make a driver that is told to rely on all of them, ask it, and go on with the answer:
+        ``S3Driver(endpoint=..., conditions=Conditions.all())``, then ``conditions=found``.
+
+        It writes and removes two small objects of names that nobody else has, some dozens of times; where
+        the container keeps versions, they stay. What the driver would refuse counts as not obeyed.
+        """
+        return await verify_conditions(self._backend, self._container(container).name)
 
     # Objects
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -138,6 +138,32 @@ PLAIN = ContainerOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """Which conditions a service obeys; the names are those of :class:`~aiostorage.Capabilities`.
+
+    Attributes:
+        create_if_absent: ``if_none_match="*"`` of a write.
+        write_if_match: ``if_match`` of a write.
+        conditional_parts: Both of them, of an upload by parts.
+        conditional_copy: Both of them, of a copy.
+        read_conditions: ``if_match`` and ``if_none_match`` of a read.
+        delete_if_match: ``if_match`` of a deletion.
+    """
+
+    create_if_absent: bool = False
+    write_if_match: bool = False
+    conditional_parts: bool = False
+    conditional_copy: bool = False
+    read_conditions: bool = False
+    delete_if_match: bool = False
+
+    @classmethod
+    def all(cls) -> Self:
+        """All of them."""
+        return cls(**{field.name: True for field in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerInfo:
     """What a provider says of a container."""
 
@@ -179,6 +205,14 @@ class ObjectInfo:
     tag_count: int | None = None
     part_count: int | None = None
     extra: Mapping[str, str] = field(default_factory=_empty)
+
+    @property
+    def is_dir_marker(self) -> bool:
+        """Whether it stands for a folder, in the way of consoles and file browsers: empty, and its key ends in a slash.
+
+        To this package it is an object as any other.
+        """
+        return self.key.endswith("/") and self.size == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

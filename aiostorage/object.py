@@ -78,6 +78,11 @@ class Object:
         return None if self._info is None else self._info.size
 
     @property
+    def is_dir_marker(self) -> bool:
+        """Whether it is empty, and its name ends in a slash: others make such objects to stand for folders."""
+        return self._info is not None and self._info.is_dir_marker
+
+    @property
     def object_hash(self) -> ObjectHash | None:
         """A hash of the content, where the provider has one. The etag of an upload by parts is none."""
         return None if self._info is None else self._info.object_hash

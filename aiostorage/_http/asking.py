@@ -37,16 +37,20 @@ class Network:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     proxy: str | None = field(default=None, repr=False)
     ca_bundle: str | os.PathLike[str] | None = None
+    proxy_ca: str | os.PathLike[str] | None = None
 
     def options(self) -> HTTPOptions:
         """The same, as the options of a client."""
-        return {"retry": self.retry, "proxy": self.proxy, "ca_bundle": self.ca_bundle}
+        return {"retry": self.retry, "proxy": self.proxy, "ca_bundle": self.ca_bundle, "proxy_ca": self.proxy_ca}
 
 
 def network_of(options: HTTPOptions) -> Network:
     """What of a driver's options concerns other services too. A client certificate and a session do not."""
     return Network(
-        retry=options.get("retry", RetryPolicy()), proxy=options.get("proxy"), ca_bundle=options.get("ca_bundle")
+        retry=options.get("retry", RetryPolicy()),
+        proxy=options.get("proxy"),
+        ca_bundle=options.get("ca_bundle"),
+        proxy_ca=options.get("proxy_ca"),
     )
 
 

@@ -153,8 +153,7 @@ class ResponseStream:
         if self._on_close is None:
             return
         warnings.warn(
-            f"the body of {self._request.operation} of {self._request.key!r} in {self._request.container!r} "
-            "was not closed; it held a connection",
+            f"the body of {self._request.subject} was not closed; it held a connection",
             ResourceWarning,
             stacklevel=2,
             source=self,

@@ -226,7 +226,7 @@ class HTTPClient(Generic[C]):
             finally:
                 answer.close()
         finally:
-            self._slots.release(gate, request.operation)
+            self._slots.release(gate, request.subject)
         call.received = len(body)
         response = Response(status=answer.status, headers=answer.headers(), body=body)
         self._raise_error_in(request, response, call)
@@ -241,7 +241,7 @@ class HTTPClient(Generic[C]):
                 if answer.status < 300:
 
                     def on_close(received: int, error: BaseException | None) -> None:
-                        self._slots.release(gate, request.operation)
+                        self._slots.release(gate, request.subject)
                         call.received = received
                         self._end(call, error)
 
@@ -256,7 +256,7 @@ class HTTPClient(Generic[C]):
                     answer.close()
         finally:
             if not handed_over:
-                self._slots.release(gate, request.operation)
+                self._slots.release(gate, request.subject)
         response = Response(status=answer.status, headers=answer.headers(), body=body)
         self._raise_error_in(request, response, call)
         raise UnexpectedResponseError(f"an answer of status {answer.status} was not expected", status=answer.status)
@@ -265,7 +265,7 @@ class HTTPClient(Generic[C]):
         if self._request_pace is not None:
             await self._request_pace.take()
         gate = self._slots.gate(request.endpoint)
-        await self._slots.acquire(gate, request.operation)
+        await self._slots.acquire(gate, request.subject)
         return gate
 
     async def _ask(self, request: Request, call: Call[C]) -> Answer:
@@ -427,6 +427,7 @@ def _make_session(options: HTTPOptions, pace: Pace | None) -> Session:
         idle_timeout_s=options.get("idle_timeout_s", 60.0),
         proxy=options.get("proxy"),
         ca_bundle=options.get("ca_bundle"),
+        proxy_ca=options.get("proxy_ca"),
         client_certificate=options.get("client_certificate"),
         pace=pace,
     )

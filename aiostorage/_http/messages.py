@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from aiostorage.models import Buffer
 
 
+class Subject(NamedTuple):
+    """What a request is about, in words."""
+
+    operation: str
+    container: str | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        of = "" if self.key is None else f" of {self.key!r}"
+        return f"{self.operation}{of}{'' if self.container is None else f' in {self.container!r}'}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request before it is signed.
@@ -40,6 +52,11 @@ class Request:
     key: str | None = None
     is_repeatable: bool = True
     on_sent: Callable[[int], None] | None = None
+
+    @property
+    def subject(self) -> Subject:
+        """What it is about."""
+        return Subject(self.operation, self.container, self.key)
 
     @property
     def endpoint(self) -> str:

@@ -43,7 +43,9 @@ class HTTPOptions(TypedDict, total=False):
     """URL of an HTTP proxy. Without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY count; ``""`` for none."""
     ca_bundle: str | os.PathLike[str] | None
     """PEM file of the authorities to trust instead of the system's."""
+    proxy_ca: str | os.PathLike[str] | None
+    """PEM file of the authorities to trust for a proxy that speaks TLS; without it those of ``ca_bundle``."""
     client_certificate: tuple[str | os.PathLike[str], str | os.PathLike[str] | None] | None
-    """PEM files of a certificate and its key (None where both are in the first)."""
+    """PEM files of a certificate and its key (None where both are in the first). A proxy is not shown it."""
     session: aiohttp.ClientSession | None
     """A session whose connections to use; it is never closed by the driver. Its other settings do not count."""

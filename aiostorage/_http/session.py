@@ -52,6 +52,7 @@ class Session:
         proxy: str | None,
         ca_bundle: str | os.PathLike[str] | None,
         client_certificate: tuple[str | os.PathLike[str], str | os.PathLike[str] | None] | None,
+        proxy_ca: str | os.PathLike[str] | None = None,
         pace: Pace | None = None,
     ) -> None:
         self._pace = pace
@@ -63,6 +64,7 @@ class Session:
         self._proxy = proxy
         self._proxies: dict[str, str | None] = {}
         self._ca_bundle = ca_bundle
+        self._proxy_ca = proxy_ca
         self._client_certificate = client_certificate
         self._opening = asyncio.Lock()
 
@@ -122,8 +124,9 @@ class Session:
                 self._session = aiohttp.ClientSession(
                     connector=self._given.connector
                     if self._given is not None
-                    else aiohttp.TCPConnector(limit=0, ssl=await self._tls()),
+                    else _Connector(await self._tls(), await self._proxy_tls()),
                     connector_owner=self._given is None,
+                    request_class=_OwnRequest,
                     trace_configs=None if self._given is None else self._given.trace_configs,
                     cookie_jar=aiohttp.DummyCookieJar(),
                     skip_auto_headers=_NO_AUTO_HEADERS,
@@ -138,6 +141,12 @@ class Session:
             return True
         return await asyncio.to_thread(_tls_context, self._ca_bundle, self._client_certificate)
 
+    async def _proxy_tls(self) -> ssl.SSLContext | None:
+        """How to speak to a proxy over TLS; None where that is no different from how to speak to the service."""
+        if self._proxy_ca is None and self._client_certificate is None:
+            return None
+        return await asyncio.to_thread(_tls_context, self._proxy_ca or self._ca_bundle, None)
+
     def _proxy_for(self, url: str) -> str | None:
         if self._proxy is not None:
             return self._proxy or None
@@ -146,9 +155,31 @@ class Session:
         origin = f"{scheme}://{host}"
         if origin not in self._proxies:
             name = urllib.parse.urlsplit(origin).hostname or ""
-            bypassed = urllib.request.proxy_bypass(name)
-            self._proxies[origin] = None if bypassed else urllib.request.getproxies().get(scheme)
+            is_bypassed = urllib.request.proxy_bypass(name) or urllib.request.proxy_bypass(host)  # with its port
+            self._proxies[origin] = None if is_bypassed else urllib.request.getproxies().get(scheme)
         return self._proxies[origin]
+
+
+class _OwnRequest(aiohttp.ClientRequest):
+    """A request to a service. Those to a proxy on its way are the connector's, and are not of this class."""
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A pool that may speak to proxies in another way than to the services behind them.
+
+    aiohttp shows a proxy the certificate that is meant for the service, and there is no public way to have
+    that otherwise.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | bool, proxy_tls: ssl.SSLContext | None) -> None:
+        super().__init__(limit=0, ssl=tls)
+        self._proxy_tls = proxy_tls
+
+    def _get_ssl_context(self, req: aiohttp.ClientRequest) -> ssl.SSLContext | None:
+        found = super()._get_ssl_context(req)
+        if found is None or self._proxy_tls is None or isinstance(req, _OwnRequest):
+            return found
+        return self._proxy_tls
 
 
 class SessionResponse:

@@ -10,13 +10,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from typing import TYPE_CHECKING
 
 from aiostorage.errors import StorageTimeoutError
+
+if TYPE_CHECKING:
+    from aiostorage._http.messages import Subject
 
 HALVED_AT_MOST_EVERY_S = 1.0
 """Requests that were under way together fail together; they count as one sign."""
 
 _MAX_IDLE_GATES = 256
+
+_NAMED = 5
+"""How many holders a message names."""
 
 
 class Gate:
@@ -99,7 +106,7 @@ class Slots:
         self._timeout_s = timeout_s
         self._all = Gate(limit)
         self._gates: dict[str, Gate] = {}
-        self._holders: Counter[str] = Counter()
+        self._holders: Counter[Subject] = Counter()
 
     def gate(self, endpoint: str) -> Gate:
         """The bound of one endpoint, a scheme and a host."""
@@ -110,7 +117,7 @@ class Slots:
             gate = self._gates[endpoint] = Gate(self._limit)
         return gate
 
-    async def acquire(self, gate: Gate, holder: str) -> None:
+    async def acquire(self, gate: Gate, holder: Subject) -> None:
         """Wait for room.
 
         Raises:
@@ -125,20 +132,25 @@ class Slots:
             async with asyncio.timeout(self._timeout_s):
                 await self._enter(gate)
         except TimeoutError:
-            held = ", ".join(f"{count} by {name}" for name, count in self._holders.most_common(5))
             raise StorageTimeoutError(
                 f"no connection became free within {self._timeout_s} s; "
-                f"all {min(self._limit, int(gate.limit))} are held: {held}"
+                f"all {min(self._limit, int(gate.limit))} are held: {self._held()}"
             ) from None
         self._holders[holder] += 1
 
-    def release(self, gate: Gate, holder: str) -> None:
+    def release(self, gate: Gate, holder: Subject) -> None:
         """Give the room back."""
         self._holders[holder] -= 1
         if not self._holders[holder]:
             del self._holders[holder]
         self._all.leave()
         gate.leave()
+
+    def _held(self) -> str:
+        named = self._holders.most_common(_NAMED)
+        others = self._holders.total() - sum(count for _, count in named)
+        shown = [f"{count} by {holder}" for holder, count in named]
+        return ", ".join([*shown, f"{others} by others"] if others else shown)
 
     async def _enter(self, gate: Gate) -> None:
         await gate.enter()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
+import anyio
 from starlette.datastructures import Headers
 from starlette.responses import StreamingResponse
 
@@ -30,6 +31,8 @@ class ObjectResponse(StreamingResponse):
         obj: The object; a handle will do.
         headers: Headers that go before those of the object, such as ``Content-Disposition``.
         background: See Starlette.
+        closing: What to close when the response has been sent, or the client has left: a driver that was made
+            for this response alone. One for the lifetime of the service is better.
     """
 
     status_code: int
@@ -41,12 +44,22 @@ class ObjectResponse(StreamingResponse):
         *,
         headers: Mapping[str, str] | None = None,
         background: BackgroundTask | None = None,
+        closing: Closable | None = None,
     ) -> None:
         super().__init__(_Nothing(), headers=headers, background=background)
         self._object = obj
+        self._closing = closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, as an ASGI application."""
+        try:
+            await self._send(scope, receive, send)
+        finally:
+            if self._closing is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._closing.aclose()
+
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer, reader = await open_answer(self._object, scope["method"], Headers(scope=scope).items())
         self.status_code = answer.status
         for name, value in answer.headers.items():
@@ -57,6 +70,14 @@ class ObjectResponse(StreamingResponse):
             async with reader:
                 self.body_iterator = reader
                 await super().__call__(scope, receive, send)
+
+
+class Closable(Protocol):
+    """What can be closed, such as a :class:`~aiostorage.Driver`."""
+
+    async def aclose(self) -> None:
+        """Close it."""
+        ...
 
 
 class _Nothing:

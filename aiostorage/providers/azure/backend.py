@@ -70,6 +70,9 @@ BLOCK_LISTS_AT_ONCE = 16
 CURRENT_VERSION = "OperationNotAllowedOnRootBlob"
 """How Azure refuses to remove a version because it is the current one."""
 
+MISSING_BLOCK = "InvalidBlockList"
+"""How Azure says that a part is not there: somebody else has written the object meanwhile, or a replica is late."""
+
 ARRIVAL_S = 1.0
 """How long a part that is on its way may go on when its upload is cancelled. One that is cut off is not stored."""
 
@@ -322,10 +325,15 @@ class AzureBackend:
         self._check_writing("complete_upload", options)
         request = requests.complete_upload(self._site, upload, [part.number for part in parts], options)
         try:
-            response = await self._http.send(request)
+            try:
+                response = await self._http.send(request)
+            except PreconditionFailedError as error:
+                if error.code != MISSING_BLOCK or error.attempts > 1:
+                    raise
+                response = await self._http.send(request)
         except PreconditionFailedError as error:
             # An earlier try may have arrived, and its answer not: then the blocks are in use.
-            if error.attempts > 1 and await self._is_made_of(upload, parts):
+            if (error.attempts > 1 or error.code == MISSING_BLOCK) and await self._is_made_of(upload, parts):
                 reading = ReadOptions(customer_key=options.customer_key)
                 return await self.head_object(upload.container, upload.key, reading)
             raise

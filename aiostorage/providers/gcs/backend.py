@@ -7,6 +7,7 @@ import os
 import secrets
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage import checksums
@@ -42,6 +43,7 @@ from aiostorage.providers.gcs import (
 from aiostorage.providers.gcs.administration import GCSAdministration
 from aiostorage.providers.gcs.cdn import CloudCDNDelivery
 from aiostorage.providers.gcs.errors import read_error
+from aiostorage.providers.gcs.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
         Capabilities,
         ContainerInfo,
         ContainerOptions,
+        CustomerKey,
         ListQuery,
         ObjectInfo,
         Page,
@@ -102,6 +105,7 @@ class GCSBackend:
             credentials=None if self._identities is None else self._identities.tokens(),
             **http_options,
         )
+        self._send = Turns(self._http.send).send
 
     @property
     def capabilities(self) -> Capabilities:
@@ -120,23 +124,23 @@ class GCSBackend:
         """Make a container in the project."""
         self.check_name(container)
         request = requests.create_container(self._site, await self._in_project(), container, options)
-        return responses.container_info(request, await self._http.send(request))
+        return responses.container_info(request, await self._send(request))
 
     async def head_container(self, container: str) -> ContainerInfo:
         """What is known of a container."""
         self.check_name(container)
         request = requests.head_container(self._site, container)
-        return responses.container_info(request, await self._http.send(request))
+        return responses.container_info(request, await self._send(request))
 
     async def delete_container(self, container: str) -> None:
         """Remove an empty container."""
         self.check_name(container)
-        await self._http.send(requests.delete_container(self._site, container))
+        await self._send(requests.delete_container(self._site, container))
 
     async def list_containers(self, *, prefix: str, token: str | None) -> Page[ContainerInfo]:
         """One page of the containers of the project."""
         request = requests.list_containers(self._site, await self._in_project(), prefix=prefix, token=token)
-        return responses.list_containers(request, await self._http.send(request))
+        return responses.list_containers(request, await self._send(request))
 
     # Objects
 
@@ -155,7 +159,7 @@ class GCSBackend:
             boundary=secrets.token_hex(16),
             on_sent=on_sent,
         )
-        return responses.object_info(request, await self._http.send(request))
+        return responses.object_info(request, await self._send(request))
 
     async def get_object(self, container: str, key: str, options: ReadOptions) -> HTTPObjectBody:
         """Open an object for reading. Content that is stored compressed comes so."""
@@ -173,7 +177,7 @@ class GCSBackend:
         """What is known of an object."""
         self._check_reading(container, key, options)
         request = requests.head_object(self._site, container, key, options)
-        return responses.object_info(request, await self._http.send(request))
+        return responses.object_info(request, await self._send(request))
 
     async def delete_object(
         self,
@@ -188,7 +192,7 @@ class GCSBackend:
         self.check_name(container, key)
         ref = ObjectRef(container=container, key=key, version_id=version_id, if_match=if_match)
         with contextlib.suppress(ObjectNotFoundError):
-            await self._http.send(requests.delete_object(self._site, ref, bypass_retention=bypass_retention))
+            await self._send(requests.delete_object(self._site, ref, bypass_retention=bypass_retention))
 
     async def delete_objects(
         self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
@@ -205,7 +209,7 @@ class GCSBackend:
         if not refs:
             return []
         request = requests.delete_objects(self._site, container, refs, boundary=secrets.token_hex(16))
-        return responses.delete_objects(request, await self._http.send(request), refs)
+        return responses.delete_objects(request, await self._send(request), refs)
 
     async def copy_object(
         self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
@@ -216,7 +220,7 @@ class GCSBackend:
         token: str | None = None
         for _ in range(MAX_REWRITES):
             request = requests.copy_object(self._site, source, container, key, options, token=token)
-            token, copy = responses.copy_object(request, await self._http.send(request))
+            token, copy = responses.copy_object(request, await self._send(request))
             if copy is not None:
                 return copy
         raise UnexpectedResponseError("a copy that does not end", provider=self.name, operation="copy_object")
@@ -231,7 +235,7 @@ class GCSBackend:
         """
         self.check_name(container, key)
         request = requests.compose_object(self._site, container, key, sources, options)
-        return responses.object_info(request, await self._http.send(request))
+        return responses.object_info(request, await self._send(request))
 
     async def list_objects(self, container: str, query: ListQuery, *, token: str | None) -> Page[ObjectInfo | Prefix]:
         """One page of objects. All versions of a name are on one page, however many that makes."""
@@ -248,7 +252,7 @@ class GCSBackend:
 
     async def _list(self, container: str, query: ListQuery, start: str, token: str | None) -> responses.Listed:
         request = requests.list_objects(self._site, container, query, start=start, token=token)
-        return responses.list_objects(request, await self._http.send(request))
+        return responses.list_objects(request, await self._send(request))
 
     # Uploads by parts
 
@@ -257,7 +261,7 @@ class GCSBackend:
         self.check_name(container, key)
         self._refuse_conditions("create_upload", options)
         request = uploads.create_upload(self._site, container, key, options)
-        return uploads.created_upload(request, await self._http.send(request), options)
+        return uploads.created_upload(request, await self._send(request), options)
 
     async def upload_part(
         self, upload: Upload, number: int, offset: int, body: Buffer, *, on_sent: OnSent | None = None
@@ -265,7 +269,7 @@ class GCSBackend:
         """Store a part. The service compares it with the MD5 that goes with it."""
         md5 = await checksums.digest("md5", body)
         request = uploads.upload_part(self._site, upload, number, body, md5=md5, on_sent=on_sent)
-        return uploads.uploaded_part(request, await self._http.send(request), number, offset)
+        return uploads.uploaded_part(request, await self._send(request), number, offset)
 
     async def copy_part(self, upload: Upload, number: int, source: ObjectRef, byte_range: ByteRange) -> Part:
         """Refused: an object of any size is copied whole."""
@@ -276,7 +280,7 @@ class GCSBackend:
         self._refuse_conditions("complete_upload", options)
         request = uploads.complete_upload(self._site, upload, parts)
         try:
-            response = await self._http.send(request)
+            response = await self._send(request)
         except UploadNotFoundError as error:
             completed = await self._completed(upload, parts) if error.attempts > 1 else None
             if completed is None:
@@ -288,18 +292,18 @@ class GCSBackend:
 
     async def abort_upload(self, upload: Upload) -> None:
         """Drop an upload and all its parts."""
-        await self._http.send(uploads.abort_upload(self._site, upload))
+        await self._send(uploads.abort_upload(self._site, upload))
 
     async def list_uploads(self, container: str, *, prefix: str, token: str | None) -> Page[Upload]:
         """One page of unfinished uploads by parts. Resumable uploads cannot be listed."""
         self.check_name(container)
         request = uploads.list_uploads(self._site, container, prefix=prefix, token=token)
-        return uploads.listed_uploads(request, await self._http.send(request))
+        return uploads.listed_uploads(request, await self._send(request))
 
     async def list_parts(self, upload: Upload, *, token: str | None) -> Page[Part]:
         """One page of the parts of an upload."""
         request = uploads.list_parts(self._site, upload, token=token)
-        return uploads.listed_parts(request, await self._http.send(request))
+        return uploads.listed_parts(request, await self._send(request))
 
     # Resumable uploads
 
@@ -317,8 +321,7 @@ class GCSBackend:
             size: Bytes of the whole object, if that is known.
         """
         self.check_name(container, key)
-        request = resumable.start(self._site, container, key, options, size=size)
-        return resumable.started(request, await self._http.send(request), self._site, options)
+        return await self._begin(resumable.start(self._site, container, key, options, size=size), options.customer_key)
 
     async def send_resumable(
         self,
@@ -331,8 +334,9 @@ class GCSBackend:
     ) -> ObjectInfo:
         """Send a source through a resumable upload, and return the object.
 
-        What breaks off goes on from the byte that the service has kept. A cancellation leaves the
-        session open: it can be continued, or be given up with :meth:`cancel_resumable`.
+        What breaks off goes on from the byte that the service has kept. A session that is lost in the
+        middle is begun anew, once, if the source can be read again. A cancellation leaves the session
+        open: it can be continued, or be given up with :meth:`cancel_resumable`.
 
         Args:
             session: From :meth:`begin_resumable`.
@@ -347,24 +351,26 @@ class GCSBackend:
             InvalidArgumentError: The source is shorter than what was sent of it before.
         """
         body = await open_body(source)
+        begun_by = session.begun_by
         try:
-            begun = await resuming.ask(self._http.send, session) if is_continued else resumable.Progress(persisted=0)
+            begun = await resuming.ask(self._send, session) if is_continued else resumable.Progress(persisted=0)
             if begun.object is not None:
                 return begun.object
             return await resuming.send_all(
-                self._http.send,
+                self._send,
                 session,
                 body,
                 piece_size=piece_size_bytes,
                 persisted=begun.persisted,
                 on_sent=on_sent,
+                begin_again=None if begun_by is None else partial(self._begin, begun_by, session.customer_key),
             )
         finally:
             await body.aclose()
 
     async def cancel_resumable(self, session: Session) -> None:
         """Give a resumable upload up."""
-        await self._http.send(resumable.cancel(session))
+        await self._send(resumable.cancel(session))
 
     # The rest
 
@@ -407,7 +413,7 @@ class GCSBackend:
 
     def administration(self) -> Administration:
         """What lies beside the content of objects."""
-        return GCSAdministration(self._site, self._http.send)
+        return GCSAdministration(self._site, self._send)
 
     def cdn(self, container: str) -> CDN:
         """Cloud CDN, or another public URL, where one is given."""
@@ -426,6 +432,9 @@ class GCSBackend:
         """Close all connections."""
         await self._http.aclose()
 
+    async def _begin(self, request: Request, customer_key: CustomerKey | None) -> Session:
+        return resumable.started(request, await self._send(request), self._site, customer_key)
+
     async def _in_project(self) -> str:
         """The project in which containers are."""
         if self._project is None and self._identities is not None:
@@ -437,7 +446,7 @@ class GCSBackend:
         return self._project
 
     async def _purge(self, request: Callable[[str], Request]) -> None:
-        await self._http.send(request(await self._in_project()))
+        await self._send(request(await self._in_project()))
 
     async def _delete_singly(self, refs: Sequence[ObjectRef]) -> list[DeleteOutcome]:
         """Delete past a retention, which no batch can."""

@@ -113,11 +113,17 @@ OBJECT_WRITE_INTERVAL_S = 1.0
 
 
 def read_error(request: Request, response: Response) -> StorageError | None:
-    """The error in an answer; None where it is a success."""
+    """The error in an answer; None where it is a success.
+
+    A completion may begin its 200 before it knows how the work ends, as it may in the protocol whose form it has.
+    """
     expected = {"resume_upload": 308, "cancel_upload": 499}.get(request.operation)
-    if response.status < 300 or response.status == expected:
+    is_success = response.status < 300 or response.status == expected
+    if is_success and request.operation != "complete_upload":
         return None
     code, message = _code_and_message(response.body)
+    if is_success and code is None:
+        return None
     kind, is_retryable = meaning(code, message, response.status, request.operation)
     error = kind(
         "the service does not accept the credentials"

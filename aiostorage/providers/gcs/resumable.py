@@ -44,12 +44,16 @@ _RANGE = re.compile(r"bytes=0-(\d{1,19})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A resumable upload that has begun. Its URL is a secret: it needs no credentials."""
+    """A resumable upload that has begun. Its URL is a secret: it needs no credentials.
+
+    ``begun_by`` is what has begun it, and could again; None where a later process goes on with it.
+    """
 
     container: str
     key: str
     url: str = field(repr=False)
     customer_key: CustomerKey | None = field(default=None, repr=False)
+    begun_by: Request | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +93,14 @@ def start(site: Site, container: str, key: str, options: WriteOptions, *, size: 
     )
 
 
-def started(request: Request, response: Response, site: Site, options: WriteOptions) -> Session:
+def started(request: Request, response: Response, site: Site, customer_key: CustomerKey | None) -> Session:
     """The session that has begun, which must be at the same service: its URL is given content and keys."""
     url = response.headers.get("location", "")
     if not url.startswith(f"{site.base_url}/"):
         raise errors.unexpected(request, response, "a session that is not at this service")
-    return Session(container=request.container or "", key=request.key or "", url=url, customer_key=options.customer_key)
+    return Session(
+        container=request.container or "", key=request.key or "", url=url, customer_key=customer_key, begun_by=request
+    )
 
 
 def send(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aiostorage.body import StreamBody
-from aiostorage.errors import InvalidArgumentError, StorageError, UnexpectedResponseError
+from aiostorage.errors import InvalidArgumentError, StorageError, UnexpectedResponseError, UploadNotFoundError
 from aiostorage.providers.gcs import resumable
 from aiostorage.providers.gcs.resumable import PIECE_UNIT_BYTES, Progress
 
@@ -29,6 +29,7 @@ async def send_all(
     piece_size: int,
     persisted: int,
     on_sent: Callable[[int], None] | None,
+    begin_again: Callable[[], Awaitable[Session]] | None = None,
 ) -> ObjectInfo:
     """Send a body, piece by piece, and return the object.
 
@@ -39,26 +40,39 @@ async def send_all(
         piece_size: Bytes of a piece, a multiple of 256 KiB.
         persisted: How much the service holds already.
         on_sent: Told how many bytes have moved.
+        begin_again: Begins another session in place of one that the service has lost. It is called once at
+            most, and only if the body can be read again.
 
     Raises:
         InvalidArgumentError: The body is shorter than what the service holds already.
+        UploadNotFoundError: The service has lost the session, and there is nothing to be done about it.
         StorageError: The session broke off, and kept doing so.
     """
     if piece_size < 1 or piece_size % PIECE_UNIT_BYTES:
         raise InvalidArgumentError("all pieces but the last are multiples of 256 KiB", provider="gcs")
     pieces = _Pieces(body, piece_size)
     await pieces.pass_over(persisted)
+    moved = _Moved(on_sent)
     breaks = 0
     piece, total = await pieces.at(persisted)
     while True:
-        request = resumable.send(session, persisted, piece, total=total, on_sent=on_sent)
+        request = resumable.send(session, persisted, piece, total=total, on_sent=moved.add)
         try:
-            progress = resumable.progress(request, await send(request))
-        except StorageError as error:
-            breaks += 1
-            if not error.retryable or breaks > MAX_BREAKS:
+            try:
+                progress = resumable.progress(request, await send(request))
+            except StorageError as error:
+                breaks += 1
+                if not error.retryable or breaks > MAX_BREAKS:
+                    raise
+                progress = await ask(send, session, total=total)
+        except UploadNotFoundError:
+            if begin_again is None or isinstance(body, StreamBody):
                 raise
-            progress = await ask(send, session, total=total)
+            session, begin_again = await begin_again(), None
+            moved.take_back()
+            persisted = 0
+            piece, total = await pieces.at(0)
+            continue
         if progress.object is not None:
             return progress.object
         if progress.persisted > persisted:
@@ -79,6 +93,24 @@ async def ask(
     """
     request = resumable.ask(session, total=total)
     return resumable.progress(request, await send(request))
+
+
+class _Moved:
+    """A count of what was reported as sent."""
+
+    def __init__(self, on_sent: Callable[[int], None] | None) -> None:
+        self._on_sent = on_sent
+        self._sent = 0
+
+    def add(self, size: int) -> None:
+        """Report that bytes have moved."""
+        self._sent += size
+        if self._on_sent is not None:
+            self._on_sent(size)
+
+    def take_back(self) -> None:
+        """Report all of it as not sent."""
+        self.add(-self._sent)
 
 
 class _Pieces:

@@ -15,6 +15,7 @@ from aiostorage.providers.s3.vendors import VENDORS, vendor_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from aiostorage.models import Conditions
     from aiostorage.providers.s3.credentials import S3Credentials
     from aiostorage.providers.s3.distribution import Distribution
 
@@ -32,6 +33,8 @@ class S3Options(HTTPOptions, total=False):
     """URL of the service. Else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's, Amazon's own."""
     vendor: VendorName | Vendor | None
     """Who runs the service, which decides what is asked of it. Else guessed from the endpoint."""
+    conditions: Conditions | None
+    """What of conditions to rely on, in place of what is known of the vendor; see ``Driver.verify_conditions``."""
     addressing_style: AddressingStyle
     """Where the container's name goes: into the path, or (where DNS allows) into the host name."""
     dual_stack: bool | None
@@ -70,6 +73,7 @@ class Settings:
     region: str | None = None
     endpoint: str | None = None
     vendor: Vendor | None = None
+    conditions: Conditions | None = None
     addressing_style: AddressingStyle = "auto"
     dual_stack: bool | None = None
     fips: bool | None = None
@@ -97,6 +101,7 @@ def split_options(options: S3Options) -> tuple[Settings, HTTPOptions]:
         region=options.pop("region", None),
         endpoint=options.pop("endpoint", None),
         vendor=_named(vendor) if isinstance(vendor, str) else vendor,
+        conditions=options.pop("conditions", None),
         addressing_style=options.pop("addressing_style", "auto"),
         dual_stack=options.pop("dual_stack", None),
         fips=options.pop("fips", None),
@@ -182,6 +187,19 @@ def keep_within(vendor: Vendor, options: HTTPOptions) -> None:
         options.setdefault("max_requests_per_s", vendor.max_requests_per_s)
 
 
+def relying_on(vendor: Vendor, conditions: Conditions) -> Vendor:
+    """A vendor of which it is known which conditions it obeys."""
+    return replace(
+        vendor,
+        create_if_absent=conditions.create_if_absent,
+        write_if_match=conditions.write_if_match,
+        conditional_complete=conditions.conditional_parts,
+        conditional_copy=conditions.conditional_copy,
+        read_conditions=conditions.read_conditions,
+        delete_if_match=conditions.delete_if_match,
+    )
+
+
 def needs_files(settings: Settings, environ: Mapping[str, str]) -> bool:
     """Whether the shared files may have a say in :func:`make_site`."""
     return _region(settings, environ, {}) is None or _endpoint(settings, environ, {}) is None
@@ -214,6 +232,8 @@ def make_site(settings: Settings, environ: Mapping[str, str], shared: Mapping[st
         region = region or region_of_host or vendor.default_region
     if not is_region(region):
         raise InvalidArgumentError(f"{region!r} is not a region", provider="s3")
+    if settings.conditions is not None:
+        vendor = relying_on(vendor, settings.conditions)
     # A SHA-256 that the service compares costs less than the MD5 that it would want in its place (1.5 to 0.6 GiB/s).
     is_cheaper = vendor.verifies_signed_payload and vendor.upload_digest == "md5"
     wants_signed = settings.payload_signing == "always" or (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,13 @@ RACERS = 8
 
 class Conditions(ContractBase):
     """Conditions: writing and reading only if."""
+
+    async def test_conditions_are_found_out(self, driver: Driver, container: Container, witness: Witness) -> None:
+        """What the driver offers is what the service obeys, as far as trying tells; and nothing stays of it."""
+        found = await container.verify_conditions()
+        offered = {field.name: getattr(driver.capabilities, field.name) for field in fields(found)}
+        assert asdict(found) == offered
+        assert await witness.keys(container.name) == []
 
     @verifies("conditions: create if absent")
     async def test_create_if_absent(self, driver: Driver, container: Container, witness: Witness) -> None:

@@ -150,6 +150,24 @@ async def test_a_completion_that_somebody_else_has_won(blocks: Answer) -> None:
             await backend.complete_upload(UPLOAD, PARTS, WriteOptions(if_none_match="*"))
 
 
+async def test_a_part_that_is_missing_for_a_moment_is_asked_for_once_more() -> None:
+    async with ScriptedServer(error(400, "InvalidBlockList"), CREATED) as server, backend_of(server) as backend:
+        info = await backend.complete_upload(UPLOAD, PARTS, PLAIN)
+    assert info.etag == "0x1"
+    assert server.seen[0].body == server.seen[1].body
+
+
+async def test_a_race_that_is_lost_is_called_one() -> None:
+    """Another writer of this object has completed its upload, and with that removed our parts."""
+    lost = error(400, "InvalidBlockList")
+    theirs = block_list(block_name("b" * 32, 1), kind="Committed")
+    async with ScriptedServer(lost, lost, theirs) as server, backend_of(server) as backend:
+        with pytest.raises(PreconditionFailedError, match="somebody else has written this object") as caught:
+            await backend.complete_upload(UPLOAD, PARTS, PLAIN)
+    assert (caught.value.code, caught.value.key) == ("InvalidBlockList", "k")
+    assert [seen.method for seen in server.seen] == ["PUT", "PUT", "GET"]
+
+
 async def test_a_condition_that_does_not_hold_is_not_looked_into() -> None:
     async with ScriptedServer(error(412, "ConditionNotMet")) as server, backend_of(server) as backend:
         with pytest.raises(PreconditionFailedError):

@@ -407,6 +407,70 @@ async def test_an_object_that_is_written_too_often_is_waited_for() -> None:
     assert caught.value.retry_after_s == 1.0
 
 
+async def test_writes_to_one_object_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while one of them waits because there were too many; those to other objects do not wait for it."""
+    message = "The object bucket/k exceeded the rate limit for object mutation operations."
+    under_way: list[str] = []
+    most = 0
+    refused = False
+
+    class Counting(ScriptedServer):
+        async def _send(
+            self, answer: Answer, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> bool:
+            nonlocal most
+            name = "other" if b'"other"' in seen.body or "other" in seen.target else "k"
+            under_way.append(name)
+            most = max(most, under_way.count("k"))
+            await asyncio.sleep(0)
+            under_way.remove(name)
+            return await super()._send(answer, seen, reader, writer)
+
+    def answer(seen: Seen) -> Answer:
+        nonlocal refused
+        if b'"other"' not in seen.body and not refused:
+            refused = True
+            return failed(429, "rateLimitExceeded", message)
+        if "/rewriteTo/" in seen.target:
+            return answered({"done": True, "resource": resource()})
+        return answered(resource())
+
+    waits: list[float] = []
+    others_are_done = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await asyncio.wait_for(others_are_done.wait(), 10)
+
+    async with Counting(answer=answer) as server, opened(server) as backend:
+        monkeypatch.setattr(backend._http, "_sleep", sleep)
+        source = ObjectRef(container="bucket", key="source")
+        async with asyncio.TaskGroup() as group:
+            for _ in range(4):
+                group.create_task(backend.put_object("bucket", "k", b"abc", WriteOptions()))
+            group.create_task(backend.copy_object(source, "bucket", "k", None))
+            group.create_task(backend.delete_object("bucket", "k"))
+            await backend.put_object("bucket", "other", b"abc", WriteOptions())
+            others_are_done.set()
+    assert most == 1
+    assert waits == [1.0]
+    assert len(server.seen) == 8
+
+
+@pytest.mark.parametrize(("code", "kind"), [("InternalError", None), ("AccessDenied", PermissionDeniedError)])
+async def test_an_error_behind_the_200_of_a_completion(code: str, kind: type[Exception] | None) -> None:
+    upload = Upload(container="bucket", key="k", upload_id="u")
+    parts = [Part(number=1, offset=0, size=3, etag="1")]
+    hidden = Answer(body=f"<?xml version='1.0'?>\n<Error><Code>{code}</Code></Error>".encode())
+    done = Answer(body=b"<CompleteMultipartUploadResult/>", headers={"x-goog-generation": "7"})
+    async with ScriptedServer(hidden, done) as server, opened(server) as backend:
+        if kind is None:
+            assert (await backend.complete_upload(upload, parts, WriteOptions())).etag == "7"
+        else:
+            with pytest.raises(kind):
+                await backend.complete_upload(upload, parts, WriteOptions())
+
+
 async def test_a_completion_whose_answer_was_lost_is_recognised() -> None:
     parts = [
         Part(number=1, offset=0, size=3, etag="1", checksum=ObjectHash(algorithm="crc32c", value="364b3fb7")),

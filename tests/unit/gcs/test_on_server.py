@@ -165,6 +165,43 @@ async def test_a_session_that_breaks_off_is_asked_how_far_it_is() -> None:
     ]
 
 
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("when", ["sending", "asking"])
+@pytest.mark.parametrize("losses", [1, 2])
+async def test_a_session_that_is_lost_is_begun_anew_once(status: int, when: str, losses: int) -> None:
+    lost = [Answer(status=status)] if when == "sending" else [reset(), Answer(status=status)]
+    first = Answer(status=308, headers={"Range": f"bytes=0-{MIB - 1}"})
+    done = Answer(body=json.dumps({"name": "key", "generation": "1", "size": str(2 * MIB)}).encode())
+    moved: list[int] = []
+    async with ScriptedServer() as server, GCSDriver(endpoint=server.url, anonymous=True, retry=RETRY) as driver:
+        begun = [Answer(headers={"Location": f"{server.url}/session{number}"}) for number in range(3)]
+        server.script(begun[0], first, *lost, begun[1], first, *(lost if losses > 1 else []), done)
+        session = await driver.backend.begin_resumable("bucket", "key", WriteOptions(if_none_match="*"))
+        sending = driver.backend.send_resumable(session, CONTENT[: 2 * MIB], piece_size_bytes=MIB, on_sent=moved.append)
+        if losses > 1:
+            with pytest.raises(UploadNotFoundError):
+                await sending
+        else:
+            assert (await sending).size == 2 * MIB
+            assert sum(moved) == 2 * MIB
+    starts = [seen for seen in server.seen if seen.method == "POST"]
+    assert len(starts) == 2
+    assert starts[0].target == starts[1].target
+    assert "ifGenerationMatch=0" in starts[1].target
+    assert [seen.target for seen in server.seen if seen.method == "PUT"][-1] == "/session1"
+
+
+async def test_a_lost_session_of_a_stream_is_lost() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield CONTENT
+
+    async with ScriptedServer() as server, GCSDriver(endpoint=server.url, anonymous=True, retry=RETRY) as driver:
+        server.script(Answer(headers={"Location": f"{server.url}/session"}), Answer(status=410))
+        session = await driver.backend.begin_resumable("bucket", "key", WriteOptions())
+        with pytest.raises(UploadNotFoundError):
+            await driver.backend.send_resumable(session, chunks(), piece_size_bytes=MIB)
+
+
 async def test_a_session_that_keeps_breaking_off() -> None:
     def answer(seen: object) -> Answer:
         return Answer(status=308) if getattr(seen, "body", b"") == b"" else Answer(status=503)

@@ -361,7 +361,7 @@ async def test_waiting_for_a_connection_ends_and_names_who_holds_them() -> None:
     async with ScriptedServer(Answer(body=b"x")) as server:
         harness = Harness(server.url, max_connections=1, pool_timeout_s=0.01)
         stream = await harness.client.stream(harness.request())
-        with pytest.raises(StorageTimeoutError, match="all 1 are held: 1 by op"):
+        with pytest.raises(StorageTimeoutError, match="all 1 are held: 1 by op of 'k' in 'c'"):
             await harness.client.send(harness.request())
         await stream.aclose()
         await harness.client.aclose()

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from aiostorage import StorageTimeoutError
+from aiostorage._http.messages import Subject
 from aiostorage._http.slots import Gate, Slots
 
 pytestmark = pytest.mark.anyio
@@ -95,25 +96,36 @@ async def test_one_endpoint_in_trouble_does_not_hold_up_another() -> None:
     slots = Slots(8, 0.01)
     bad, good = slots.gate("http://bad"), slots.gate("http://good")
     bad.throttled(0.0)
-    await slots.acquire(bad, "get")
+    await slots.acquire(bad, Subject("get"))
     with pytest.raises(StorageTimeoutError, match="all 1 are held: 1 by get"):
-        await slots.acquire(bad, "get")
+        await slots.acquire(bad, Subject("get"))
     for _ in range(7):
-        await slots.acquire(good, "put")
+        await slots.acquire(good, Subject("put"))
     with pytest.raises(StorageTimeoutError, match="7 by put, 1 by get"):
-        await slots.acquire(good, "put")
+        await slots.acquire(good, Subject("put"))
     for _ in range(7):
-        slots.release(good, "put")
-    slots.release(bad, "get")
+        slots.release(good, Subject("put"))
+    slots.release(bad, Subject("get"))
     assert (bad.count, good.count) == (0, 0)
 
 
 async def test_endpoints_that_nobody_uses_are_forgotten() -> None:
     slots = Slots(8, None)
     kept = slots.gate("http://kept")
-    await slots.acquire(kept, "get")
+    await slots.acquire(kept, Subject("get"))
     for number in range(2000):
         slots.gate(f"http://{number}")
     assert slots.gate("http://kept") is kept
     assert len(slots._gates) <= 257  # pyright: ignore[reportPrivateUsage]
-    slots.release(kept, "get")
+    slots.release(kept, Subject("get"))
+
+
+async def test_a_message_names_who_holds_the_most_and_counts_the_others() -> None:
+    slots = Slots(8, 0.01)
+    gate = slots.gate("https://x")
+    for number in (1, 1, 2, 3, 4, 5, 6, 7):
+        await slots.acquire(gate, Subject("get_object", "photos", f"{number}.jpg"))
+    with pytest.raises(StorageTimeoutError) as caught:
+        await slots.acquire(gate, Subject("list_containers"))
+    assert "all 8 are held: 2 by get_object of '1.jpg' in 'photos', 1 by" in str(caught.value)
+    assert str(caught.value).endswith(", 2 by others")

@@ -41,6 +41,7 @@ def remote_client(network: Network) -> AbstractAsyncContextManager[HTTPClient[No
         read_error,
         proxy=network.proxy,
         ca_bundle=network.ca_bundle,
+        proxy_ca=network.proxy_ca,
         retry=network.retry,
         connect_timeout_s=5.0,
         idle_timeout_s=15.0,

@@ -161,6 +161,7 @@ async def _ask(
         credentials=base,
         proxy=service.network.proxy,
         ca_bundle=service.network.ca_bundle,
+        proxy_ca=service.network.proxy_ca,
         retry=service.network.retry,
         connect_timeout_s=5.0,
         idle_timeout_s=15.0,
