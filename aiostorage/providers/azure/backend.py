@@ -256,12 +256,16 @@ class AzureBackend:
         self.check_name(source.container, source.key)
         self._check_version("copy_object", source.version_id)
         self._check_source_key("copy_object", source)
-        if options is None:
-            request = requests.copy_object(self._site, source, container, key)
-            return responses.copy_object(request, await self._http.send(request))
-        self._check_writing("copy_object", options)
+        if options is not None:
+            self._check_writing("copy_object", options)
         reading = ReadOptions(version_id=source.version_id, if_match=source.if_match)
         info = await self.head_object(source.container, source.key, reading)
+        if options is None:
+            # Many who may read content may not read tags, so they are asked for only where there are some.
+            request = requests.copy_object(self._site, source, container, key, with_tags=bool(info.tag_count))
+            return responses.copy_object(request, await self._http.send(request))
+        if info.tag_count and not options.tags:
+            options = replace(options, tags=await self.administration().get_tags(source))
         pinned = replace(source, if_match=info.etag)
         upload = await self.create_upload(container, key, options)
         try:

@@ -24,7 +24,7 @@ from aiostorage.providers.azure.headers import (
     range_header,
 )
 from aiostorage.providers.azure.metadata import to_headers
-from aiostorage.providers.azure.signing import COPY_SOURCE
+from aiostorage.providers.azure.signing import COPY_SOURCE, COPY_TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -252,16 +252,17 @@ def delete_objects(site: Site, container: str, refs: Sequence[ObjectRef]) -> Bat
     )
 
 
-def copy_object(site: Site, source: ObjectRef, container: str, key: str) -> Request:
+def copy_object(site: Site, source: ObjectRef, container: str, key: str, *, with_tags: bool) -> Request:
     """Copy Blob From URL, with the headers and metadata of the source; it is done when the answer is there.
 
     Source: https://learn.microsoft.com/rest/api/storageservices/copy-blob-from-url
     """
+    tags = {COPY_TAGS: "COPY"} if with_tags else {}
     return Request(
         operation="copy_object",
         method="PUT",
         url=object_url(site, container, key),
-        headers={**_copy_source(site, source), "x-ms-requires-sync": "true"},
+        headers={**_copy_source(site, source), **tags, "x-ms-requires-sync": "true"},
         container=container,
         key=key,
     )
