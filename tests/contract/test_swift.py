@@ -25,10 +25,20 @@ class SwiftContract(DriverContract):
     refused_keys: ClassVar = {r"\0": "the server refuses such paths"}
     deviations: ClassVar = {Deviation.UNSIGNED_HEADERS: "TempURL covers method, path and time"}
 
-    left_out: ClassVar = dict.fromkeys(
-        ("test_deleted_only_if_it_matches", "test_documents", "test_only_what_is_named_changes"),
-        "the theme asks as S3 is asked; tests/providers/test_swift.py asks Swift's way",
-    )
+    documents: ClassVar = {
+        "read-acl": ".r:*,.rlistings",
+        "write-acl": "*:*",
+        "quota-bytes": "1000000",
+        "quota-count": "100",
+        "versions-location": "CONTAINER-old",
+        "history-location": "CONTAINER-old",
+        "cors-allow-origin": "https://app.example",
+        "cors-max-age": "77",
+        "cors-expose-headers": "x-object-meta-colour",
+        "web-index": "index.html",
+        "web-error": "error.html",
+        "web-listings": "true",
+    }
 
     @pytest.fixture
     def login(self, service: SwiftServer) -> SwiftOptions:
