@@ -36,6 +36,7 @@ class TestGCS(DriverContract):
             "website": {"mainPageSuffix": "index.html", "notFoundPage": "404.html"},
         }.items()
     }
+    extra: ClassVar = {"customTime": "2026-01-01T00:00:00.000Z"}
     refused_keys: ClassVar = {
         r"[\r\n]": "the service refuses line breaks",
         r"\A\.{1,2}\Z": "the service refuses these two names",

@@ -46,15 +46,20 @@ class AzureAdministration:
     # Objects
 
     async def update_object(self, ref: ObjectRef, options: WriteOptions) -> ObjectInfo:
-        """Change headers, metadata and tier in place: one request for each, of which each depends on the one before.
+        """Change headers, metadata and tier in place: a request for each, which depends on the one before.
 
         Source: https://learn.microsoft.com/rest/api/storageservices/set-blob-properties,
         https://learn.microsoft.com/rest/api/storageservices/set-blob-metadata
         """
         extra = extra_headers(options.extra)
-        etag = ref.if_match
+        reading = ReadOptions(if_match=ref.if_match, customer_key=ref.customer_key)
+        request = requests.head_object(self._site, ref.container, ref.key, reading)
+        current = (await self._http.send(request)).headers
+        etag = unquote_etag(current.get("etag"))
+        # All properties are set together, so the MD5 would be forgotten if it were not said again.
+        md5 = {"x-ms-blob-content-md5": current["content-md5"]} if "content-md5" in current else {}
         changes = [
-            ("properties", property_headers(options)),
+            ("properties", {**property_headers(options), **md5}),
             ("metadata", to_headers(options.metadata)),
         ]
         for component, headers in changes:
@@ -197,6 +202,21 @@ class AzureAdministration:
         """One page of the snapshots in a container."""
         request = requests.list_snapshots(self._site, container, prefix=prefix, token=token)
         return responses.list_snapshots(request, await self._http.send(request))
+
+    async def find_by_tags(
+        self, expression: str, *, container: str | None = None, token: str | None = None
+    ) -> Page[ObjectRef]:
+        """One page of the objects whose tags are such; Azure takes some seconds to know of new ones.
+
+        Args:
+            expression: Such as ``"stage" = 'draft' AND "year" >= '2026'``.
+            container: Where to look; None for all containers.
+            token: From the page before.
+
+        Source: https://learn.microsoft.com/rest/api/storageservices/find-blobs-by-tags
+        """
+        request = requests.find_by_tags(self._site, expression, container=container, token=token)
+        return responses.find_by_tags(request, await self._http.send(request))
 
     async def lease(
         self, ref: ObjectRef, action: LeaseAction, *, lease_id: str | None = None, duration_s: int | None = None

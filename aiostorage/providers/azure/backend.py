@@ -40,7 +40,7 @@ from aiostorage.providers.azure import batch, blocks, config, names, presigning,
 from aiostorage.providers.azure.access import Access
 from aiostorage.providers.azure.administration import AzureAdministration
 from aiostorage.providers.azure.errors import read_error
-from aiostorage.providers.azure.headers import content_headers, md5_header
+from aiostorage.providers.azure.headers import content_headers, digest_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         ContainerInfo,
         ContainerOptions,
         DeleteOutcome,
+        HashAlgorithm,
         ListQuery,
         ObjectInfo,
         PostPolicy,
@@ -157,14 +158,13 @@ class AzureBackend:
     async def put_object(
         self, container: str, key: str, body: Buffer, options: WriteOptions, *, on_sent: OnSent | None = None
     ) -> ObjectInfo:
-        """Store an object in one request; Azure checks its MD5, and keeps it."""
+        """Store an object in one request; Azure checks its MD5 or CRC-64, and keeps an MD5 in any case."""
         self.check_name(container, key)
         self._check_writing("put_object", options)
-        md5 = await checksums.digest("md5", body)
-        digests = md5_header(md5)
+        computed = await _hash(body, options.checksum)
+        digests = digest_header(computed)
         request = requests.put_object(self._site, container, key, body, options, digests=digests, on_sent=on_sent)
         response = await self._http.send(request)
-        computed = ObjectHash(algorithm="md5", value=md5.hex())
         return responses.written(request, response.headers, options, size=len(body), object_hash=computed)
 
     async def get_object(self, container: str, key: str, options: ReadOptions) -> HTTPObjectBody:
@@ -292,14 +292,20 @@ class AzureBackend:
         self._check_writing("create_upload", options)
         content_headers(options)  # what is wrong with them is said now, not after all parts are there
         upload_id = secrets.token_hex(blocks.ID_BYTES)
-        return Upload(container=container, key=key, upload_id=upload_id, customer_key=options.customer_key)
+        return Upload(
+            container=container,
+            key=key,
+            upload_id=upload_id,
+            customer_key=options.customer_key,
+            checksum=options.checksum,
+        )
 
     async def upload_part(
         self, upload: Upload, number: int, offset: int, body: Buffer, *, on_sent: OnSent | None = None
     ) -> Part:
-        """Store a part; Azure checks its MD5."""
-        md5 = await checksums.digest("md5", body)
-        digests = md5_header(md5)
+        """Store a part; Azure checks its MD5, or its CRC-64 where the upload was begun with that."""
+        computed = await _hash(body, upload.checksum)
+        digests = digest_header(computed)
         request = requests.upload_part(self._site, upload, number, body, digests=digests, on_sent=on_sent)
         # A part that arrives after the upload was aborted would stay: nothing tells Azure that it was.
         await run_to_end(self._http.send(request), grace_s=ARRIVAL_S)
@@ -308,7 +314,7 @@ class AzureBackend:
             offset=offset,
             size=len(body),
             etag=blocks.block_name(upload.upload_id, number),
-            checksum=ObjectHash(algorithm="md5", value=md5.hex()),
+            checksum=computed,
         )
 
     async def copy_part(self, upload: Upload, number: int, source: ObjectRef, byte_range: ByteRange) -> Part:
@@ -322,8 +328,11 @@ class AzureBackend:
         return Part(number=number, offset=start, size=(stop or 0) - start, etag=etag)
 
     async def complete_upload(self, upload: Upload, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
-        """Publish the parts as one object."""
+        """Publish the parts as one object; Azure keeps no hash of all of it."""
         self._check_writing("complete_upload", options)
+        joined = None
+        if upload.checksum is not None:
+            joined = await asyncio.to_thread(checksums.joined_crc, upload.checksum, parts)
         request = requests.complete_upload(self._site, upload, [part.number for part in parts], options)
         try:
             response = await self._http.send(request)
@@ -334,7 +343,7 @@ class AzureBackend:
                 return await self.head_object(upload.container, upload.key, reading)
             raise
         size = sum(part.size for part in parts)
-        return responses.written(request, response.headers, options, size=size, object_hash=None)
+        return responses.written(request, response.headers, options, size=size, object_hash=joined)
 
     async def abort_upload(self, upload: Upload) -> None:
         """Drop the parts of an upload, as far as that is possible; see the head of this class."""
@@ -484,6 +493,11 @@ class AzureBackend:
             raise UnsupportedError(
                 "Azure does not copy what is encrypted with a key of ours", provider=self.name, operation=operation
             )
+
+
+async def _hash(body: Buffer, checksum: HashAlgorithm | None) -> ObjectHash:
+    algorithm = checksum or "md5"
+    return ObjectHash(algorithm=algorithm, value=(await checksums.digest(algorithm, body)).hex())
 
 
 def _names(upload: Upload, parts: Sequence[Part]) -> list[str]:

@@ -298,6 +298,14 @@ def list_snapshots(site: Site, container: str, *, prefix: str, token: str | None
     )
 
 
+def find_by_tags(site: Site, expression: str, *, container: str | None, token: str | None) -> Request:
+    """Find Blobs by Tags, in a container or in the whole account."""
+    where = f"{site.url}/" if container is None else container_url(site, container)
+    kind = None if container is None else "container"
+    url = with_query(where, ("restype", kind), ("comp", "blobs"), ("where", expression), ("marker", token))
+    return Request(operation="find_by_tags", method="GET", url=url, container=container)
+
+
 def find_any(site: Site, container: str) -> Request:
     """List Blobs, no more than one: to know whether there is any."""
     include = "versions" if site.capabilities.versioning else None

@@ -23,7 +23,6 @@ from aiostorage.errors import (
     ObjectNotFoundError,
     PermissionDeniedError,
     StorageError,
-    UnexpectedResponseError,
     UnsupportedError,
     UploadNotFoundError,
 )
@@ -43,6 +42,7 @@ from aiostorage.providers.gcs import (
 from aiostorage.providers.gcs.administration import GCSAdministration
 from aiostorage.providers.gcs.cdn import CloudCDNDelivery
 from aiostorage.providers.gcs.errors import read_error
+from aiostorage.providers.gcs.rewriting import rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -68,10 +68,6 @@ if TYPE_CHECKING:
         WriteOptions,
     )
     from aiostorage.providers.gcs.resumable import Session
-
-MAX_REWRITES = 10_000
-"""A rewrite moves a mebibyte at least in each call; one that takes more calls than this will not end."""
-
 
 class GCSBackend:
     """Google Cloud Storage, seen as requests.
@@ -241,13 +237,7 @@ class GCSBackend:
         """Copy within the service, in as many requests as it wants; cut off in between, nothing is there."""
         self.check_name(container, key)
         self.check_name(source.container, source.key)
-        token: str | None = None
-        for _ in range(MAX_REWRITES):
-            request = requests.copy_object(self._site, source, container, key, options, token=token)
-            token, copy = responses.copy_object(request, await self._http.send(request))
-            if copy is not None:
-                return copy
-        raise UnexpectedResponseError("a copy that does not end", provider=self.name, operation="copy_object")
+        return await rewrite(self._site, self._http.send, source, container, key, options)
 
     async def compose_object(
         self, container: str, key: str, sources: Sequence[ObjectRef], options: WriteOptions
@@ -469,7 +459,7 @@ class GCSBackend:
 
     async def _completed(self, upload: Upload, parts: Sequence[Part]) -> ObjectInfo | None:
         """The object, if it is what these parts make: then it is that of this upload."""
-        crc32c = uploads.joined_crc32c(parts)
+        crc32c = checksums.joined_crc("crc32c", parts)
         if crc32c is None:
             return None
         try:

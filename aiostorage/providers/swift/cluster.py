@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.json import MalformedJSONError, integer, member, parse, texts
 from aiostorage.models import Capabilities, Limits
+from aiostorage.providers.swift.requests import EXTRA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -109,6 +110,7 @@ def _capabilities(
         presign_part=presign,
         update_in_place=True,
         settings=frozenset(settings),
+        extra=EXTRA,
     )
 
 

@@ -275,7 +275,7 @@ async def test_what_only_google_knows() -> None:
         True,
     )
     assert query_of(seen)["predefinedAcl"] == ["publicRead"]
-    assert info.extra["custom_time"] == "2026-01-01T00:00:00Z"
+    assert info.extra["customTime"] == "2026-01-01T00:00:00Z"
 
 
 async def test_a_long_copy_is_asked_for_until_it_is_done() -> None:
