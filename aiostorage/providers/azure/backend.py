@@ -12,7 +12,7 @@ from aiostorage import checksums
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
 from aiostorage._http.deletes import delete_singly
-from aiostorage._tasks import clean_up, run_to_end
+from aiostorage._tasks import clean_up, each, run_to_end
 from aiostorage.errors import (
     ContainerNotEmptyError,
     InvalidArgumentError,
@@ -365,22 +365,19 @@ class AzureBackend:
         self.check_name(container)
         request = requests.list_unwritten(self._site, container, prefix=prefix, token=token)
         page = responses.list_unwritten(request, await self._http.send(request))
-        room = asyncio.Semaphore(BLOCK_LISTS_AT_ONCE)
 
         async def uploads_of(info: ObjectInfo) -> list[Upload]:
-            async with room:
-                try:
-                    found = await self._unused_blocks("list_uploads", container, info.key)
-                except NotFoundError:
-                    return []
+            try:
+                found = await self._unused_blocks("list_uploads", container, info.key)
+            except NotFoundError:
+                return []
             ids = dict.fromkeys(block.upload_id for block in found)
             return [
                 Upload(container=container, key=info.key, upload_id=id_, started_at=info.last_modified) for id_ in ids
             ]
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(uploads_of(info)) for info in page.items]
-        return Page(items=[upload for task in tasks for upload in task.result()], next_token=page.next_token)
+        found = await each(uploads_of, page.items, at_once=BLOCK_LISTS_AT_ONCE)
+        return Page(items=[upload for uploads in found for upload in uploads], next_token=page.next_token)
 
     async def list_parts(self, upload: Upload, *, token: str | None) -> Page[Part]:
         """The parts of an upload; there is only one page."""
