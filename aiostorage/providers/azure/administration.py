@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Literal, TypeAlias
+from uuid import uuid4
 
 from aiostorage._http import xml
 from aiostorage._http.failures import scrub
@@ -191,7 +192,8 @@ class AzureAdministration:
 
         Source: https://learn.microsoft.com/rest/api/storageservices/snapshot-blob
         """
-        request = requests.on_object(self._site, "create_snapshot", "PUT", ref, ("comp", "snapshot"))
+        parameters = "comp", "snapshot"
+        request = requests.on_object(self._site, "create_snapshot", "PUT", ref, parameters, is_repeatable=False)
         response = await self._http.send(request)
         moment = response.headers.get("x-ms-snapshot")
         if not moment:
@@ -234,6 +236,8 @@ class AzureAdministration:
         Source: https://learn.microsoft.com/rest/api/storageservices/lease-blob
         """
         headers: dict[str, str] = {"x-ms-lease-action": action}
+        if lease_id is None and action == "acquire":
+            lease_id = str(uuid4())  # so that what is sent again, because an answer was lost, meets a lease of its own
         if lease_id is not None:
             name = "x-ms-proposed-lease-id" if action == "acquire" else "x-ms-lease-id"
             headers[name] = header_text("an id", lease_id)
@@ -258,7 +262,9 @@ class AzureAdministration:
         if not url.startswith(("https://", "http://")) or not url.isascii():
             raise InvalidArgumentError("a URL begins with https://, and is encoded", provider="azure")
         ref = ObjectRef(container=container, key=key)
-        response = await self._on("copy_from_url", "PUT", ref, headers={COPY_SOURCE: header_text("a URL", url)})
+        source = {COPY_SOURCE: header_text("a URL", url)}
+        begin = requests.on_object(self._site, "copy_from_url", "PUT", ref, headers=source, is_repeatable=False)
+        response = await self._http.send(begin)
         copy_id, wait_s = response.headers.get("x-ms-copy-id", ""), _POLL_S
         request = requests.head_object(self._site, container, key, ReadOptions())
         try:

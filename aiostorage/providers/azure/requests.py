@@ -59,6 +59,7 @@ class Batch(Request):
 class _More(TypedDict, total=False):
     headers: Mapping[str, str]
     body: bytes
+    is_repeatable: bool
 
 
 def container_url(site: Site, container: str) -> str:
@@ -157,7 +158,11 @@ def on_container(
 def on_object(
     site: Site, operation: str, method: str, ref: ObjectRef, *parameters: tuple[str, str | None], **more: Unpack[_More]
 ) -> Request:
-    """A request about a blob, or about a snapshot or version of it."""
+    """A request about a blob, or about a snapshot or version of it.
+
+    Of a change with a condition the first try may have taken effect, and then the second fails although it is ours.
+    """
+    is_change = method == "PUT" and ref.if_match is not None
     return Request(
         operation=operation,
         method=method,
@@ -166,6 +171,7 @@ def on_object(
         body=more.get("body", b""),
         container=ref.container,
         key=ref.key,
+        is_repeatable=more.get("is_repeatable", not is_change),
     )
 
 
