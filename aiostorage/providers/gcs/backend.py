@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     )
     from aiostorage.providers.gcs.resumable import Session
 
+
 class GCSBackend:
     """Google Cloud Storage, seen as requests.
 

@@ -203,9 +203,7 @@ class Cloud:
         else:
             new = merged(obj.fields, fields)
         _check_custom_time(text(obj.fields, "customTime"), text(new, "customTime"))
-        _check_retention(
-            mapping(obj.fields, "retention"), mapping(new, "retention"), now, may_override=may_override
-        )
+        _check_retention(mapping(obj.fields, "retention"), mapping(new, "retention"), now, may_override=may_override)
         if new.get("storageClass") != obj.storage_class:
             raise invalid("The storage class of an object is changed by rewriting it.")
         until = obj.retained_until
