@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from aiostorage import hashing
 from aiostorage.errors import UnsupportedError
-from aiostorage.hashing import new_hasher
+from aiostorage.hashing import CRC_SIZES_BYTES, crc_combine, new_hasher
+from aiostorage.models import ObjectHash
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiostorage.hashing import Hasher
-    from aiostorage.models import Buffer, HashAlgorithm
+    from aiostorage.models import Buffer, HashAlgorithm, Part
 
 INLINE_BYTES = 256 * 1024
 """Up to this size a hash takes well under a millisecond, less than it costs to ask a thread."""
@@ -43,3 +46,14 @@ async def update(hasher: Hasher, data: Buffer) -> None:
         hasher.update(data)
     else:
         await asyncio.to_thread(hasher.update, data)
+
+
+def joined_crc(algorithm: HashAlgorithm, parts: Sequence[Part]) -> ObjectHash | None:
+    """The CRC of an object of these parts, if that of each is known."""
+    joined = 0
+    for part in parts:
+        if part.checksum is None or part.checksum.algorithm != algorithm:
+            return None
+        joined = crc_combine(algorithm, joined, int(part.checksum.value, 16), part.size)
+    value = joined.to_bytes(CRC_SIZES_BYTES[algorithm], "big").hex()
+    return ObjectHash(algorithm=algorithm, value=value) if parts else None

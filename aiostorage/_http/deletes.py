@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
+from aiostorage._tasks import each
 from aiostorage.errors import StorageError
 from aiostorage.models import DeleteOutcome
 
@@ -21,17 +21,14 @@ async def delete_singly(
     delete: Callable[[ObjectRef], Awaitable[None]], refs: Iterable[ObjectRef]
 ) -> dict[ObjectRef, DeleteOutcome]:
     """What became of each deletion; an error of one does not end the others."""
-    room = asyncio.Semaphore(AT_ONCE)
 
     async def attempt(ref: ObjectRef) -> DeleteOutcome:
         error = None
-        async with room:
-            try:
-                await delete(ref)
-            except StorageError as failure:
-                error = failure
+        try:
+            await delete(ref)
+        except StorageError as failure:
+            error = failure
         return DeleteOutcome(key=ref.key, version_id=ref.version_id, error=error)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = {ref: group.create_task(attempt(ref)) for ref in dict.fromkeys(refs)}
-    return {ref: task.result() for ref, task in tasks.items()}
+    wanted = list(dict.fromkeys(refs))
+    return dict(zip(wanted, await each(attempt, wanted, at_once=AT_ONCE), strict=True))

@@ -67,9 +67,9 @@ class DriverContract(
             it is replaced by the container's name. Those that every container has need not be given.
         kms_key_id: A key of the provider's key service, where there is one.
         archive_class: The storage class of what has to be restored, where there is one.
+        restore_days: For how many days it is asked for; None where the provider does not count them.
         acl: A word of the provider's for who may do what with an object.
         extra: What the ``extra`` of a write may be and a read tells again, where ``capabilities.extra`` names any.
-        left_out: Tests that are not asked of the provider yet, and why; they are reported as skipped.
         refused_keys: Patterns (searched for, as by :func:`re.search`) of the keys that the provider
             cannot hold, and why. The driver must refuse exactly these.
 

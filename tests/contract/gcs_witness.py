@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+@cache  # making one reads a key and fetches a token, which takes longer than most tests
 def google_client(endpoint: str, key_file: str) -> Any:
     """Google's client of a server, with the key of an account."""
     return Client.from_service_account_json(key_file, client_options={"api_endpoint": endpoint})

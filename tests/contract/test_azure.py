@@ -20,6 +20,14 @@ class TestAzurite(DriverContract):
     """The driver, and Microsoft's own client beside it, on Azurite."""
 
     server = "azurite"
+    archive_class = "Archive"
+    restore_days = None
+    documents: ClassVar = {
+        "acl": "<SignedIdentifiers><SignedIdentifier><Id>reader</Id><AccessPolicy><Start>2026-01-01T00:00:00Z</Start>"
+        "<Expiry>2036-01-01T00:00:00Z</Expiry><Permission>r</Permission></AccessPolicy></SignedIdentifier>"
+        "</SignedIdentifiers>",
+        "public_access": "blob",
+    }
     refused_keys: ClassVar = {
         r"[\x00-\x1f\x7f]": "Azure's rules of naming",
         r"\\": "a backslash becomes a slash",
@@ -32,12 +40,6 @@ class TestAzurite(DriverContract):
         Deviation.UNSIGNED_HEADERS: "it says what may be done with an object",
         Deviation.UNSIGNED_PARTS: "the same",
         Deviation.UTF16_ORDER: "it sorts names as JavaScript does",
-    }
-
-    left_out: ClassVar = {
-        "test_tags_of_parts_and_copies": "tags do not come along with copies yet",
-        "test_archived_objects": "the theme does not know Azure's tiers yet",
-        "test_documents": "the theme has no documents of Azure's yet; tests/unit/azure asks for them",
     }
 
     @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Literal, TypeAlias
+from uuid import uuid4
 
 from aiostorage._http import xml
 from aiostorage._http.failures import scrub
@@ -46,15 +47,20 @@ class AzureAdministration:
     # Objects
 
     async def update_object(self, ref: ObjectRef, options: WriteOptions) -> ObjectInfo:
-        """Change headers, metadata and tier in place: one request for each, of which each depends on the one before.
+        """Change headers, metadata and tier in place: a request for each, which depends on the one before.
 
         Source: https://learn.microsoft.com/rest/api/storageservices/set-blob-properties,
         https://learn.microsoft.com/rest/api/storageservices/set-blob-metadata
         """
         extra = extra_headers(options.extra)
-        etag = ref.if_match
+        reading = ReadOptions(if_match=ref.if_match, customer_key=ref.customer_key)
+        request = requests.head_object(self._site, ref.container, ref.key, reading)
+        current = (await self._http.send(request)).headers
+        etag = unquote_etag(current.get("etag"))
+        # All properties are set together, so the MD5 would be forgotten if it were not said again.
+        md5 = {"x-ms-blob-content-md5": current["content-md5"]} if "content-md5" in current else {}
         changes = [
-            ("properties", property_headers(options)),
+            ("properties", {**property_headers(options), **md5}),
             ("metadata", to_headers(options.metadata)),
         ]
         for component, headers in changes:
@@ -186,7 +192,8 @@ class AzureAdministration:
 
         Source: https://learn.microsoft.com/rest/api/storageservices/snapshot-blob
         """
-        request = requests.on_object(self._site, "create_snapshot", "PUT", ref, ("comp", "snapshot"))
+        parameters = "comp", "snapshot"
+        request = requests.on_object(self._site, "create_snapshot", "PUT", ref, parameters, is_repeatable=False)
         response = await self._http.send(request)
         moment = response.headers.get("x-ms-snapshot")
         if not moment:
@@ -197,6 +204,21 @@ class AzureAdministration:
         """One page of the snapshots in a container."""
         request = requests.list_snapshots(self._site, container, prefix=prefix, token=token)
         return responses.list_snapshots(request, await self._http.send(request))
+
+    async def find_by_tags(
+        self, expression: str, *, container: str | None = None, token: str | None = None
+    ) -> Page[ObjectRef]:
+        """One page of the objects whose tags are such; Azure takes some seconds to know of new ones.
+
+        Args:
+            expression: Such as ``"stage" = 'draft' AND "year" >= '2026'``.
+            container: Where to look; None for all containers.
+            token: From the page before.
+
+        Source: https://learn.microsoft.com/rest/api/storageservices/find-blobs-by-tags
+        """
+        request = requests.find_by_tags(self._site, expression, container=container, token=token)
+        return responses.find_by_tags(request, await self._http.send(request))
 
     async def lease(
         self, ref: ObjectRef, action: LeaseAction, *, lease_id: str | None = None, duration_s: int | None = None
@@ -214,6 +236,8 @@ class AzureAdministration:
         Source: https://learn.microsoft.com/rest/api/storageservices/lease-blob
         """
         headers: dict[str, str] = {"x-ms-lease-action": action}
+        if lease_id is None and action == "acquire":
+            lease_id = str(uuid4())  # so that what is sent again, because an answer was lost, meets a lease of its own
         if lease_id is not None:
             name = "x-ms-proposed-lease-id" if action == "acquire" else "x-ms-lease-id"
             headers[name] = header_text("an id", lease_id)
@@ -238,7 +262,9 @@ class AzureAdministration:
         if not url.startswith(("https://", "http://")) or not url.isascii():
             raise InvalidArgumentError("a URL begins with https://, and is encoded", provider="azure")
         ref = ObjectRef(container=container, key=key)
-        response = await self._on("copy_from_url", "PUT", ref, headers={COPY_SOURCE: header_text("a URL", url)})
+        source = {COPY_SOURCE: header_text("a URL", url)}
+        begin = requests.on_object(self._site, "copy_from_url", "PUT", ref, headers=source, is_repeatable=False)
+        response = await self._http.send(begin)
         copy_id, wait_s = response.headers.get("x-ms-copy-id", ""), _POLL_S
         request = requests.head_object(self._site, container, key, ReadOptions())
         try:

@@ -12,7 +12,7 @@ from aiostorage import checksums
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
 from aiostorage._http.deletes import delete_singly
-from aiostorage._tasks import clean_up, run_to_end
+from aiostorage._tasks import clean_up, each, run_to_end
 from aiostorage.errors import (
     ContainerNotEmptyError,
     InvalidArgumentError,
@@ -40,7 +40,7 @@ from aiostorage.providers.azure import batch, blocks, config, names, presigning,
 from aiostorage.providers.azure.access import Access
 from aiostorage.providers.azure.administration import AzureAdministration
 from aiostorage.providers.azure.errors import read_error
-from aiostorage.providers.azure.headers import content_headers, md5_header
+from aiostorage.providers.azure.headers import content_headers, digest_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         ContainerInfo,
         ContainerOptions,
         DeleteOutcome,
+        HashAlgorithm,
         ListQuery,
         ObjectInfo,
         PostPolicy,
@@ -160,14 +161,13 @@ class AzureBackend:
     async def put_object(
         self, container: str, key: str, body: Buffer, options: WriteOptions, *, on_sent: OnSent | None = None
     ) -> ObjectInfo:
-        """Store an object in one request; Azure checks its MD5, and keeps it."""
+        """Store an object in one request; Azure checks its MD5 or CRC-64, and keeps an MD5 in any case."""
         self.check_name(container, key)
         self._check_writing("put_object", options)
-        md5 = await checksums.digest("md5", body)
-        digests = md5_header(md5)
+        computed = await _hash(body, options.checksum)
+        digests = digest_header(computed)
         request = requests.put_object(self._site, container, key, body, options, digests=digests, on_sent=on_sent)
         response = await self._http.send(request)
-        computed = ObjectHash(algorithm="md5", value=md5.hex())
         return responses.written(request, response.headers, options, size=len(body), object_hash=computed)
 
     async def get_object(self, container: str, key: str, options: ReadOptions) -> HTTPObjectBody:
@@ -259,12 +259,16 @@ class AzureBackend:
         self.check_name(source.container, source.key)
         self._check_version("copy_object", source.version_id)
         self._check_source_key("copy_object", source)
-        if options is None:
-            request = requests.copy_object(self._site, source, container, key)
-            return responses.copy_object(request, await self._http.send(request))
-        self._check_writing("copy_object", options)
+        if options is not None:
+            self._check_writing("copy_object", options)
         reading = ReadOptions(version_id=source.version_id, if_match=source.if_match)
         info = await self.head_object(source.container, source.key, reading)
+        if options is None:
+            # Many who may read content may not read tags, so they are asked for only where there are some.
+            request = requests.copy_object(self._site, source, container, key, with_tags=bool(info.tag_count))
+            return responses.copy_object(request, await self._http.send(request))
+        if info.tag_count and not options.tags:
+            options = replace(options, tags=await self.administration().get_tags(source))
         pinned = replace(source, if_match=info.etag)
         upload = await self.create_upload(container, key, options)
         try:
@@ -291,14 +295,20 @@ class AzureBackend:
         self._check_writing("create_upload", options)
         content_headers(options)  # what is wrong with them is said now, not after all parts are there
         upload_id = secrets.token_hex(blocks.ID_BYTES)
-        return Upload(container=container, key=key, upload_id=upload_id, customer_key=options.customer_key)
+        return Upload(
+            container=container,
+            key=key,
+            upload_id=upload_id,
+            customer_key=options.customer_key,
+            checksum=options.checksum,
+        )
 
     async def upload_part(
         self, upload: Upload, number: int, offset: int, body: Buffer, *, on_sent: OnSent | None = None
     ) -> Part:
-        """Store a part; Azure checks its MD5."""
-        md5 = await checksums.digest("md5", body)
-        digests = md5_header(md5)
+        """Store a part; Azure checks its MD5, or its CRC-64 where the upload was begun with that."""
+        computed = await _hash(body, upload.checksum)
+        digests = digest_header(computed)
         request = requests.upload_part(self._site, upload, number, body, digests=digests, on_sent=on_sent)
         # A part that arrives after the upload was aborted would stay: nothing tells Azure that it was.
         await run_to_end(self._http.send(request), grace_s=ARRIVAL_S)
@@ -307,7 +317,7 @@ class AzureBackend:
             offset=offset,
             size=len(body),
             etag=blocks.block_name(upload.upload_id, number),
-            checksum=ObjectHash(algorithm="md5", value=md5.hex()),
+            checksum=computed,
         )
 
     async def copy_part(self, upload: Upload, number: int, source: ObjectRef, byte_range: ByteRange) -> Part:
@@ -321,8 +331,11 @@ class AzureBackend:
         return Part(number=number, offset=start, size=(stop or 0) - start, etag=etag)
 
     async def complete_upload(self, upload: Upload, parts: Sequence[Part], options: WriteOptions) -> ObjectInfo:
-        """Publish the parts as one object."""
+        """Publish the parts as one object; Azure keeps no hash of all of it."""
         self._check_writing("complete_upload", options)
+        joined = None
+        if upload.checksum is not None:
+            joined = await asyncio.to_thread(checksums.joined_crc, upload.checksum, parts)
         request = requests.complete_upload(self._site, upload, [part.number for part in parts], options)
         try:
             try:
@@ -338,7 +351,7 @@ class AzureBackend:
                 return await self.head_object(upload.container, upload.key, reading)
             raise
         size = sum(part.size for part in parts)
-        return responses.written(request, response.headers, options, size=size, object_hash=None)
+        return responses.written(request, response.headers, options, size=size, object_hash=joined)
 
     async def abort_upload(self, upload: Upload) -> None:
         """Drop the parts of an upload, as far as that is possible; see the head of this class."""
@@ -360,22 +373,19 @@ class AzureBackend:
         self.check_name(container)
         request = requests.list_unwritten(self._site, container, prefix=prefix, token=token)
         page = responses.list_unwritten(request, await self._http.send(request))
-        room = asyncio.Semaphore(BLOCK_LISTS_AT_ONCE)
 
         async def uploads_of(info: ObjectInfo) -> list[Upload]:
-            async with room:
-                try:
-                    found = await self._unused_blocks("list_uploads", container, info.key)
-                except NotFoundError:
-                    return []
+            try:
+                found = await self._unused_blocks("list_uploads", container, info.key)
+            except NotFoundError:
+                return []
             ids = dict.fromkeys(block.upload_id for block in found)
             return [
                 Upload(container=container, key=info.key, upload_id=id_, started_at=info.last_modified) for id_ in ids
             ]
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(uploads_of(info)) for info in page.items]
-        return Page(items=[upload for task in tasks for upload in task.result()], next_token=page.next_token)
+        found = await each(uploads_of, page.items, at_once=BLOCK_LISTS_AT_ONCE)
+        return Page(items=[upload for uploads in found for upload in uploads], next_token=page.next_token)
 
     async def list_parts(self, upload: Upload, *, token: str | None) -> Page[Part]:
         """The parts of an upload; there is only one page."""
@@ -488,6 +498,11 @@ class AzureBackend:
             raise UnsupportedError(
                 "Azure does not copy what is encrypted with a key of ours", provider=self.name, operation=operation
             )
+
+
+async def _hash(body: Buffer, checksum: HashAlgorithm | None) -> ObjectHash:
+    algorithm = checksum or "md5"
+    return ObjectHash(algorithm=algorithm, value=(await checksums.digest(algorithm, body)).hex())
 
 
 def _names(upload: Upload, parts: Sequence[Part]) -> list[str]:

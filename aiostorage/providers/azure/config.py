@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from aiostorage._http.endpoints import parse_endpoint
 from aiostorage._http.options import HTTPOptions
 from aiostorage.errors import AuthenticationError, InvalidArgumentError
+from aiostorage.hashing import is_computable
 from aiostorage.models import Capabilities, Limits
 from aiostorage.providers.azure.credentials import SharedKey, sas_token
+from aiostorage.providers.azure.headers import EXTRA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -203,7 +205,9 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> tuple[Site, Sha
             retention=settings.immutability,
             restore=True,
             encryption=frozenset({"customer"} if scheme == "https" else set[Literal["customer"]]()),
+            checksums=frozenset({"crc64nvme"} if is_computable("crc64nvme") else set[Literal["crc64nvme"]]()),
             settings=frozenset({"acl", "public_access"}),
+            extra=frozenset(EXTRA),
         ),
     )
     if settings.credential is not None and scheme != "https":

@@ -153,6 +153,8 @@ def meaning(code: str | None, status: int, request: Request) -> Meaning:
         return UploadNotFoundError, False
     if code == "ContainerBeingDeleted" and request.operation != "create_container":
         return ContainerNotFoundError, False  # only who wants the name waits for it
+    if code == "CannotVerifyCopySource" and status != 404:
+        code = None  # it is said of whatever becomes of reading the source, and the status says what that is
     if code is not None and code in _BY_CODE and status != 304:
         return _BY_CODE[code]
     if status == 404:

@@ -15,7 +15,7 @@ from aiostorage.providers.azure.signing import http_date
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiostorage.models import CustomerKey, Retention, WriteOptions
+    from aiostorage.models import CustomerKey, ObjectHash, Retention, WriteOptions
 
 EXTRA: Final = {
     "encryption_scope": "x-ms-encryption-scope",
@@ -89,9 +89,15 @@ def key_headers(customer_key: CustomerKey | None) -> dict[str, str]:
     }
 
 
-def md5_header(md5: bytes) -> dict[str, str]:
-    """The header by which the service checks a body."""
-    return {"content-md5": b64encode(md5).decode()}
+def digest_header(digest: ObjectHash) -> dict[str, str]:
+    """The header by which the service checks a body: its MD5, or its CRC-64, whose bytes come in the other order.
+
+    Source: https://learn.microsoft.com/rest/api/storageservices/put-block#request-headers
+    """
+    value = bytes.fromhex(digest.value)
+    if digest.algorithm == "crc64nvme":
+        return {"x-ms-content-crc64": b64encode(value[::-1]).decode()}
+    return {"content-md5": b64encode(value).decode()}
 
 
 def conditions_of(if_match: str | None, if_none_match: str | None) -> dict[str, str]:

@@ -24,7 +24,7 @@ from aiostorage.providers.azure.headers import (
     range_header,
 )
 from aiostorage.providers.azure.metadata import to_headers
-from aiostorage.providers.azure.signing import COPY_SOURCE
+from aiostorage.providers.azure.signing import COPY_SOURCE, COPY_TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,6 +59,7 @@ class Batch(Request):
 class _More(TypedDict, total=False):
     headers: Mapping[str, str]
     body: bytes
+    is_repeatable: bool
 
 
 def container_url(site: Site, container: str) -> str:
@@ -157,7 +158,11 @@ def on_container(
 def on_object(
     site: Site, operation: str, method: str, ref: ObjectRef, *parameters: tuple[str, str | None], **more: Unpack[_More]
 ) -> Request:
-    """A request about a blob, or about a snapshot or version of it."""
+    """A request about a blob, or about a snapshot or version of it.
+
+    Of a change with a condition the first try may have taken effect, and then the second fails although it is ours.
+    """
+    is_change = method == "PUT" and ref.if_match is not None
     return Request(
         operation=operation,
         method=method,
@@ -166,6 +171,7 @@ def on_object(
         body=more.get("body", b""),
         container=ref.container,
         key=ref.key,
+        is_repeatable=more.get("is_repeatable", not is_change),
     )
 
 
@@ -252,16 +258,17 @@ def delete_objects(site: Site, container: str, refs: Sequence[ObjectRef]) -> Bat
     )
 
 
-def copy_object(site: Site, source: ObjectRef, container: str, key: str) -> Request:
+def copy_object(site: Site, source: ObjectRef, container: str, key: str, *, with_tags: bool) -> Request:
     """Copy Blob From URL, with the headers and metadata of the source; it is done when the answer is there.
 
     Source: https://learn.microsoft.com/rest/api/storageservices/copy-blob-from-url
     """
+    tags = {COPY_TAGS: "COPY"} if with_tags else {}
     return Request(
         operation="copy_object",
         method="PUT",
         url=object_url(site, container, key),
-        headers={**_copy_source(site, source), "x-ms-requires-sync": "true"},
+        headers={**_copy_source(site, source), **tags, "x-ms-requires-sync": "true"},
         container=container,
         key=key,
     )
@@ -295,6 +302,14 @@ def list_snapshots(site: Site, container: str, *, prefix: str, token: str | None
     return _list_blobs(
         site, "list_snapshots", container, ("prefix", prefix or None), ("include", "snapshots"), ("marker", token)
     )
+
+
+def find_by_tags(site: Site, expression: str, *, container: str | None, token: str | None) -> Request:
+    """Find Blobs by Tags, in a container or in the whole account."""
+    where = f"{site.url}/" if container is None else container_url(site, container)
+    kind = None if container is None else "container"
+    url = with_query(where, ("restype", kind), ("comp", "blobs"), ("where", expression), ("marker", token))
+    return Request(operation="find_by_tags", method="GET", url=url, container=container)
 
 
 def find_any(site: Site, container: str) -> Request:

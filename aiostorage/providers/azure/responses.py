@@ -16,7 +16,18 @@ from aiostorage._http.headers import parse_http_date, parse_iso_date, unquote_et
 from aiostorage._http.messages import Response
 from aiostorage._http.xml import Document, MalformedXMLError, parse
 from aiostorage.errors import RangeNotSatisfiableError
-from aiostorage.models import EMPTY, ContainerInfo, ObjectHash, ObjectInfo, Page, Part, Prefix, Retention, WriteOptions
+from aiostorage.models import (
+    EMPTY,
+    ContainerInfo,
+    ObjectHash,
+    ObjectInfo,
+    ObjectRef,
+    Page,
+    Part,
+    Prefix,
+    Retention,
+    WriteOptions,
+)
 from aiostorage.providers.azure import errors
 from aiostorage.providers.azure.blocks import parse_block
 from aiostorage.providers.azure.credentials import DelegationKey
@@ -213,6 +224,18 @@ def list_snapshots(request: Request, response: Response) -> Page[ObjectInfo]:
     document = _document(request, response, "EnumerationResults", "Blobs", "Properties")
     with _well_formed(request, response):
         items = [_listed(record) for name, record in document.records if name == "Blob" and "Snapshot" in record]
+    return Page(items=items, next_token=document.fields.get("NextMarker") or None)
+
+
+def find_by_tags(request: Request, response: Response) -> Page[ObjectRef]:
+    """The objects of a page."""
+    document = _document(request, response, "EnumerationResults", "Blobs")
+    with _well_formed(request, response):
+        items = [
+            ObjectRef(container=record["ContainerName"], key=_name(record), version_id=record.get("VersionId"))
+            for name, record in document.records
+            if name == "Blob"
+        ]
     return Page(items=items, next_token=document.fields.get("NextMarker") or None)
 
 

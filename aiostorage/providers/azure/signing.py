@@ -33,6 +33,9 @@ MAX_DELEGATION_S = 7 * 24 * 3600
 COPY_SOURCE = "x-ms-copy-source"
 """The header of a request that has the service read from a URL. What allows that is added when it is signed."""
 
+COPY_TAGS = "x-ms-copy-source-tag-option"
+"""The header of a copy that says what becomes of the tags of its source, which are more than content to read."""
+
 _COPY_SOURCE_LIFE = timedelta(hours=1)
 _STANDARD_HEADERS = (
     "content-encoding",
@@ -237,7 +240,7 @@ def _allow_copy_source(headers: dict[str, str], credential: AzureCredential | No
                 credential.account_name,
                 unquote(container),
                 unquote(blob),
-                permissions="r",
+                permissions="rt" if COPY_TAGS in headers else "r",
                 expires_at=now + _COPY_SOURCE_LIFE,
                 snapshot=unquote(moment) if name == "snapshot" else None,
                 version_id=unquote(moment) if name == "versionid" else None,

@@ -19,6 +19,7 @@ from aiostorage.providers.gcs import requests, responses
 from aiostorage.providers.gcs.config import SETTINGS
 from aiostorage.providers.gcs.requests import JSON_TYPE, headers_of, json_body
 from aiostorage.providers.gcs.resources import CONDITIONS, OBJECT_FIELDS, acl_word, object_resource, retention_resource
+from aiostorage.providers.gcs.rewriting import rewrite
 from aiostorage.providers.gcs.values import generation_of, key_headers, to_json_metadata
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class GCSAdministration:
         current = responses.object_info(request, response)
         if options.storage_class is not None and options.storage_class != current.storage_class:
             pinned = replace(ref, if_match=current.etag)
-            return await self._rewrite(pinned, replace(options, if_match=current.etag, if_none_match=None))
+            changed = replace(options, if_match=current.etag, if_none_match=None)
+            return await rewrite(self._site, self._send, pinned, ref.container, ref.key, changed)
         changes = self._changes(options, current)
         # So that nobody's change of metadata in between is lost.
         conditions = {"ifMetagenerationMatch": current.extra.get("metageneration")}
@@ -164,14 +166,6 @@ class GCSAdministration:
             is_repeatable=all(name != "ifMetagenerationMatch" for name, _ in parameters),
         )
         return responses.object_info(request, await self._send(request))
-
-    async def _rewrite(self, ref: ObjectRef, options: WriteOptions) -> ObjectInfo:
-        token: str | None = None
-        while True:
-            request = requests.copy_object(self._site, ref, ref.container, ref.key, options, token=token)
-            token, copy = responses.copy_object(request, await self._send(request))
-            if copy is not None:
-                return copy
 
     async def _bucket(
         self, operation: str, method: str, container: str, name: str, resource: object = None

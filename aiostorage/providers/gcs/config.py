@@ -11,6 +11,7 @@ from aiostorage._http.endpoints import parse_endpoint
 from aiostorage._http.options import HTTPOptions
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import Capabilities, Limits
+from aiostorage.providers.gcs.resources import OWN_OPTIONS
 from aiostorage.providers.gcs.signing import MAX_PARTS
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> Site:
             retention=True,
             encryption=frozenset({"managed", "kms", "customer"}),
             settings=SETTINGS,
+            extra=OWN_OPTIONS,
             cdn=settings.cdn is not None,
         ),
     )

@@ -227,23 +227,13 @@ def head_object(site: Site, container: str, key: str, options: ReadOptions) -> R
     )
 
 
-def delete_object(site: Site, ref: ObjectRef, *, bypass_retention: bool = False) -> Request:
-    """Objects: delete; or DELETE Object of the XML API, which alone can bypass a retention that is not locked.
-
-    Source: https://cloud.google.com/storage/docs/json_api/v1/objects/delete,
-    https://cloud.google.com/storage/docs/xml-api/reference-headers#xgoogbypassgovernanceretention
-    """
-    url, headers = f"{site.base_url}{_delete_target(ref)}", headers_of(site)
-    if bypass_retention:
-        url = with_query(object_url(site, ref.container, ref.key), ("generation", _version(ref.version_id)))
-        headers["x-goog-bypass-governance-retention"] = "true"
-        if ref.if_match is not None:
-            headers["x-goog-if-generation-match"] = generation_of(ref.if_match)
+def delete_object(site: Site, ref: ObjectRef) -> Request:
+    """Objects: delete. Source: https://cloud.google.com/storage/docs/json_api/v1/objects/delete."""
     return Request(
         operation="delete_object",
         method="DELETE",
-        url=url,
-        headers=headers,
+        url=site.base_url + _delete_target(ref),
+        headers=headers_of(site),
         container=ref.container,
         key=ref.key,
         is_repeatable=ref.if_match is None,

@@ -38,7 +38,7 @@ CONTAINER_FIELDS: Final = "name,timeCreated,location,storageClass,metageneration
 _EXTRA: Final = {
     "metageneration": "metageneration",
     "etag": "etag",
-    "customTime": "custom_time",
+    "customTime": "customTime",
     "componentCount": "component_count",
     "timeDeleted": "noncurrent_since",
     "retentionExpirationTime": "retained_until",
@@ -106,6 +106,8 @@ def _extra(resource: JSONObject) -> dict[str, str]:
         value = json.text(resource, name) or json.integer(resource, name)
         if value is not None:
             extra[ours] = str(value)
+    if resource.get("eventBasedHold") is True:
+        extra["eventBasedHold"] = "true"
     return extra
 
 

@@ -72,7 +72,7 @@ def get_object(request: Request, status: int, headers: Mapping[str, str], byte_r
         for name, ours in (
             ("x-goog-metageneration", "metageneration"),
             ("etag", "etag"),
-            ("x-goog-custom-time", "custom_time"),
+            ("x-goog-custom-time", "customTime"),
             ("x-goog-component-count", "component_count"),
         )
         if name in headers

@@ -11,7 +11,7 @@ https://cloud.google.com/storage/docs/resumable-uploads
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.canonical import with_query
@@ -27,7 +27,7 @@ from aiostorage.providers.gcs.requests import (
     write_parameters,
 )
 from aiostorage.providers.gcs.resources import OBJECT_FIELDS, object_resource
-from aiostorage.providers.gcs.values import key_headers
+from aiostorage.providers.gcs.values import key_headers, to_base64
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +104,13 @@ def started(request: Request, response: Response, site: Site, customer_key: Cust
 
 
 def send(
-    session: Session, offset: int, piece: Buffer, *, total: int | None, on_sent: Callable[[int], None] | None = None
+    session: Session,
+    offset: int,
+    piece: Buffer,
+    *,
+    total: int | None,
+    md5: bytes | None = None,
+    on_sent: Callable[[int], None] | None = None,
 ) -> Request:
     """Send a piece.
 
@@ -115,6 +121,7 @@ def send(
         offset: Where the piece begins in the object.
         piece: The bytes.
         total: The size of the object, if this piece ends it; None if more is to come.
+        md5: The digest of the object, if this piece ends it: the service refuses to store another one.
         on_sent: Told how many bytes have moved.
 
     Raises:
@@ -124,7 +131,10 @@ def send(
         raise InvalidArgumentError("all pieces but the last are multiples of 256 KiB", provider="gcs")
     last = offset + len(piece) - 1
     span = f"{offset}-{last}" if piece else "*"
-    return _on(session, f"bytes {span}/{'*' if total is None else total}", piece, on_sent, is_repeatable=False)
+    request = _on(session, f"bytes {span}/{'*' if total is None else total}", piece, on_sent, is_repeatable=False)
+    if md5 is None:
+        return request
+    return replace(request, headers={**request.headers, "x-goog-hash": f"md5={to_base64(md5)}"})
 
 
 def ask(session: Session, *, total: int | None) -> Request:

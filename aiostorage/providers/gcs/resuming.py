@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
+from aiostorage import checksums
 from aiostorage.body import StreamBody
-from aiostorage.errors import InvalidArgumentError, StorageError, UnexpectedResponseError, UploadNotFoundError
+from aiostorage.errors import (
+    ChecksumMismatchError,
+    InvalidArgumentError,
+    StorageError,
+    UnexpectedResponseError,
+    UploadNotFoundError,
+)
 from aiostorage.providers.gcs import resumable
 from aiostorage.providers.gcs.resumable import PIECE_UNIT_BYTES, Progress
 
@@ -44,6 +52,7 @@ async def send_all(
             most, and only if the body can be read again.
 
     Raises:
+        ChecksumMismatchError: What the service holds is not the beginning of the body, or was damaged on its way.
         InvalidArgumentError: The body is shorter than what the service holds already.
         UploadNotFoundError: The service has lost the session, and there is nothing to be done about it.
         StorageError: The session broke off, and kept doing so.
@@ -56,13 +65,15 @@ async def send_all(
     breaks = 0
     piece, total = await pieces.at(persisted)
     while True:
-        request = resumable.send(session, persisted, piece, total=total, on_sent=moved.add)
+        md5 = None if total is None else pieces.digest()
+        request = resumable.send(session, persisted, piece, total=total, md5=md5, on_sent=moved.add)
+        breaks += 1
         try:
             try:
                 progress = resumable.progress(request, await send(request))
             except StorageError as error:
-                breaks += 1
-                if not error.retryable or breaks > MAX_BREAKS:
+                # What the service holds is not the source, and no further piece makes it that.
+                if isinstance(error, ChecksumMismatchError) or not error.retryable or breaks > MAX_BREAKS:
                     raise
                 progress = await ask(send, session, total=total)
         except UploadNotFoundError:
@@ -77,8 +88,8 @@ async def send_all(
             return progress.object
         if progress.persisted > persisted:
             breaks = 0
-        elif progress.persisted < persisted:
-            raise UnexpectedResponseError("the service has lost what it had of an upload", provider="gcs")
+        elif progress.persisted < persisted or breaks > MAX_BREAKS:
+            raise UnexpectedResponseError("the service does not keep what it is sent of an upload", provider="gcs")
         persisted = progress.persisted
         piece, total = await pieces.at(persisted)
 
@@ -119,35 +130,59 @@ class _Pieces:
     def __init__(self, body: Body, size: int) -> None:
         self._body = body
         self._size = size
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._hashed = 0
         self._kept: Buffer = b""
         self._next: Buffer | None = None
         self._start = 0
 
     async def pass_over(self, size: int) -> None:
-        """Read what need not be sent."""
-        if not isinstance(self._body, StreamBody):
-            return
-        while self._start < size:
-            skipped = await self._body.read(min(self._size, size - self._start))
+        """Read what need not be sent; the digest is of all the content."""
+        if not isinstance(self._body, StreamBody) and size > self._body.size:
+            raise _too_short()
+        while self._hashed < size:
+            length = min(self._size, size - self._hashed)
+            if isinstance(self._body, StreamBody):
+                skipped = await self._body.read(length)
+                self._start += len(skipped)
+            else:
+                skipped = await self._body.read_at(self._hashed, length)
             if not skipped:
-                raise InvalidArgumentError("the source is shorter than what was sent of it before", provider="gcs")
-            self._start += len(skipped)
+                raise _too_short()
+            await self._hash(self._hashed, skipped)
 
     async def at(self, position: int) -> tuple[Buffer, int | None]:
         """The piece from a position on, and the size of the whole if the piece ends it."""
         if not isinstance(self._body, StreamBody):
             if position > self._body.size:
-                raise InvalidArgumentError("the source is shorter than what was sent of it before", provider="gcs")
+                raise _too_short()
             size = min(self._size, self._body.size - position)
             is_last = position + size == self._body.size
-            return await self._body.read_at(position, size), self._body.size if is_last else None
+            piece = await self._body.read_at(position, size)
+            await self._hash(position, piece)
+            return piece, self._body.size if is_last else None
         left = memoryview(self._kept)[position - self._start :]
         if not left and self._next != b"":
             self._start += len(self._kept)
             self._kept = await self._body.read(self._size) if self._next is None else self._next
             self._next = await self._body.read(self._size) if len(self._kept) == self._size else b""
+            await self._hash(self._start, self._kept)
             left = memoryview(self._kept)
         if self._next:
             # Whatever the service has kept, what follows must end at a multiple again, and does.
             return left, None
         return left, position + len(left)
+
+    def digest(self) -> bytes:
+        """The MD5 of all pieces up to the last that was given."""
+        return self._md5.digest()
+
+    async def _hash(self, start: int, piece: Buffer) -> None:
+        """Take in what was not seen before of a piece."""
+        new = memoryview(piece)[self._hashed - start :]
+        self._hashed += len(new)
+        await checksums.update(self._md5, new)
+
+
+def _too_short() -> InvalidArgumentError:
+    return InvalidArgumentError("the source is shorter than what was sent of it before", provider="gcs")

@@ -17,9 +17,9 @@ from aiostorage._http.messages import Request
 from aiostorage._http.metadata import to_headers
 from aiostorage._http.tokens import make_token, read_token
 from aiostorage._http.xml import Document, MalformedXMLError
+from aiostorage.checksums import joined_crc
 from aiostorage.errors import ChecksumMismatchError, UnsupportedError
-from aiostorage.hashing import crc_combine
-from aiostorage.models import ObjectHash, ObjectInfo, Page, Part, Upload
+from aiostorage.models import ObjectInfo, Page, Part, Upload
 from aiostorage.providers.gcs import errors
 from aiostorage.providers.gcs.requests import headers_of, object_url
 from aiostorage.providers.gcs.resources import kms_key_of, retention_resource
@@ -126,7 +126,7 @@ def completed_upload(request: Request, response: Response, parts: Sequence[Part]
     """The object that the parts have become; its etag where the service tells its generation."""
     _document(request, response, "CompleteMultipartUploadResult")
     found = hash_from_base64("crc32c", header_hashes(response.headers).get("crc32c"))
-    joined = joined_crc32c(parts)
+    joined = joined_crc("crc32c", parts)
     if found is not None and joined is not None and found != joined:
         raise ChecksumMismatchError("the object that was made of the parts is not what they are", provider="gcs")
     generation = response.headers.get("x-goog-generation")
@@ -144,16 +144,6 @@ def completed_upload(request: Request, response: Response, parts: Sequence[Part]
         storage_class=options.storage_class,
         version_id=generation,
     )
-
-
-def joined_crc32c(parts: Sequence[Part]) -> ObjectHash | None:
-    """The CRC-32C of an object of these parts, as far as the service has told those of all of them."""
-    joined = 0
-    for part in parts:
-        if part.checksum is None or part.checksum.algorithm != "crc32c":
-            return None
-        joined = crc_combine("crc32c", joined, int(part.checksum.value, 16), part.size)
-    return ObjectHash(algorithm="crc32c", value=f"{joined:08x}") if parts else None
 
 
 def abort_upload(site: Site, upload: Upload) -> Request:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _META = "x-container-meta-"
 _KEPT = ("x-delete-at", "x-robots-tag", "expires", requests.METADATA + requests.CRC32)
+_REPLACED = ("cache-control", "content-disposition", "content-encoding", "content-language")
 _OWN_META = ("temp-url-key", "quota-", "web-", "access-control-")
 """Metadata of a container that the cluster reads itself, and that so is no tag."""
 
@@ -41,16 +42,26 @@ class SwiftAdministration:
         """Replace the headers and the metadata of an object. An expiry stays, unless another is given."""
         if ref.version_id is not None:
             self._refuse("update_object", "change of an older version")
-        found = (await self._http.send(requests.head_object(ref.container, ref.key, WHOLE, is_newest=True))).headers
+        request = requests.head_object(ref.container, ref.key, WHOLE, is_newest=True)
+        found = (await self._http.send(request)).headers
         if ref.if_match is not None and unquote_etag(found.get("etag")) != ref.if_match:
             raise ObjectChangedError("the object was replaced meanwhile", container=ref.container, key=ref.key)
         named = {name.lower() for name in options.extra}
         named |= {"x-delete-at"} if "x-delete-after" in named else set()
         kept = {name: found[name] for name in _KEPT if name in found and name not in named}
         headers = {**kept, **requests.content_headers(options)}
+        updated = await self._post_object(ref, headers)
+        # Ceph keeps what is not named; an empty header is as good as none.
+        stale = {name: "" for name in _REPLACED if updated.get(name) and name not in headers}
+        if stale:
+            updated = await self._post_object(ref, {**headers, **stale})
+        return responses.object_info(ref.key, updated)
+
+    async def _post_object(self, ref: ObjectRef, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Replace the headers of an object, and say which it has now."""
         await self._http.send(requests.update_object(ref.container, ref.key, headers))
-        response = await self._http.send(requests.head_object(ref.container, ref.key, WHOLE, is_newest=True))
-        return responses.object_info(ref.key, response.headers)
+        request = requests.head_object(ref.container, ref.key, WHOLE, is_newest=True)
+        return (await self._http.send(request)).headers
 
     async def get_setting(self, container: str, name: str) -> str | None:
         """What a container was told; None where it was told nothing."""

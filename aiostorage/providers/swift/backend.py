@@ -236,18 +236,18 @@ class SwiftBackend:
         The version that is the newest after one was deleted becomes the object that is there.
         """
         await self._ready(container, key)
-        self._check_version("delete_object", version_id)
-        self._check_deleting(if_match, bypass_retention=bypass_retention)
-        await self._deletions.delete(ObjectRef(container=container, key=key, version_id=version_id))
+        self._require(not bypass_retention, "delete_object", "retention to bypass")
+        ref = ObjectRef(container=container, key=key, version_id=version_id, if_match=if_match)
+        await self._deletions.delete(ref)
 
     async def delete_objects(
         self, container: str, refs: Sequence[ObjectRef], *, bypass_retention: bool = False
     ) -> Sequence[DeleteOutcome]:
         """Remove many objects: small ones with one request, large ones and versions one by one."""
         await self._ready(container)
+        self._require(not bypass_retention, "delete_objects", "retention to bypass")
         for ref in refs:
             self.check_name(container, ref.key)
-            self._check_deleting(ref.if_match, bypass_retention=bypass_retention)
         limit = self.capabilities.limits.max_delete_batch
         if len(refs) > limit:
             raise InvalidArgumentError(f"more than {limit} objects to delete at once", provider=self.name)
@@ -469,10 +469,6 @@ class SwiftBackend:
         self._check_version(operation, options.version_id)
         self._require(options.part_number is None, operation, "reading of one part")
         self._require(options.customer_key is None, operation, "encryption with a customer's key")
-
-    def _check_deleting(self, if_match: str | None, *, bypass_retention: bool) -> None:
-        if if_match is not None or bypass_retention:
-            raise UnsupportedError("deletions take no conditions here", provider=self.name, operation="delete_object")
 
     def _check_writing(self, operation: str, options: WriteOptions) -> None:
         """Refuse conditions: a cluster ignores the one, and two writers that try at once may both meet the other."""

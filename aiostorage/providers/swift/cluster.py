@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.json import MalformedJSONError, integer, member, parse, texts
 from aiostorage.models import Capabilities, Limits
+from aiostorage.providers.swift.requests import EXTRA
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _GIB = 1 << 30
 _MAX_FILE_BYTES = 5 * _GIB
@@ -38,6 +39,20 @@ SETTINGS: Final = {
 Source: https://docs.openstack.org/swift/latest/overview_acl.html, https://docs.openstack.org/swift/latest/cors.html,
 https://docs.openstack.org/swift/latest/middleware.html#static-web
 """
+
+_NEEDED: Final = {
+    "quota-bytes": "container_quotas",
+    "quota-count": "container_quotas",
+    "versions-location": "versioned_writes",
+    "history-location": "versioned_writes",
+    "web-index": "staticweb",
+    "web-error": "staticweb",
+    "web-listings": "staticweb",
+}
+"""What a cluster must have to look at a setting."""
+
+_CEPHS: Final = frozenset({"read-acl", "write-acl", "web-index", "web-error"})
+"""The settings that Ceph takes one by one, tells again, and lets go."""
 
 _MAX_COPY_BYTES = _GIB
 """A copy is silent until it is done. What is larger goes in parts, so that no timeout ends it."""
@@ -72,6 +87,7 @@ def _capabilities(
     *,
     versioning: bool = False,
     presign: bool = False,
+    settings: Iterable[str] = SETTINGS,
 ) -> Capabilities:
     return Capabilities(
         limits=Limits(
@@ -94,7 +110,8 @@ def _capabilities(
         presign_part=presign,
         update_in_place=True,
         container_tags=True,
-        settings=frozenset(SETTINGS),
+        settings=frozenset(settings),
+        extra=EXTRA,
     )
 
 
@@ -113,6 +130,7 @@ def read_info(body: bytes) -> Cluster:
         return UNKNOWN
     limits = UNKNOWN.capabilities.limits
     max_file = integer(swift, "max_file_size") or limits.max_put_size_bytes
+    is_ceph = "max_object_name_size" in swift  # all others call it otherwise
     digests = _digests(texts(member(info, "tempurl"), "allowed_digests")) if "tempurl" in info else ()
     capabilities = _capabilities(
         min(max_file, _MAX_FILE_BYTES),
@@ -121,13 +139,14 @@ def read_info(body: bytes) -> Cluster:
         min(integer(bulk, "max_deletes_per_request") or _MAX_BATCH, _MAX_BATCH),
         versioning="object_versioning" in info,
         presign=bool(digests),
+        settings=[name for name in (_CEPHS if is_ceph else SETTINGS) if _NEEDED.get(name, "swift") in info],
     )
     return Cluster(
         capabilities=capabilities,
         bulk_delete="bulk_delete" in info,
         large_objects="slo" in info,
         heartbeat="yield_frequency" in slo,
-        tells_large="max_object_name_size" not in swift,  # so Ceph calls it, which lists the manifests themselves
+        tells_large=not is_ceph,  # which lists the manifests themselves
         temp_url_digests=digests,
     )
 

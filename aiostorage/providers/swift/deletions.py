@@ -37,13 +37,15 @@ class Deletions:
 
     async def delete(self, ref: ObjectRef) -> None:
         """Remove an object, or a version; the newest version that is left becomes the object that is there."""
+        self._check(ref)
         if await self._delete(ref):
             await self._restore(ref)
 
     async def delete_many(self, container: str, refs: Sequence[ObjectRef]) -> list[DeleteOutcome]:
         """Remove objects of one container: small ones with one request, large ones and versions one by one."""
         outcomes: dict[ObjectRef, DeleteOutcome] = {}
-        bulk = [ref for ref in refs if ref.version_id is None] if self._cluster().bulk_delete else []
+        bulk = [ref for ref in refs if ref.version_id is None and ref.if_match is None]
+        bulk = bulk if self._cluster().bulk_delete else []
         if bulk and await self._large.may_be_in(container):
             large = await self._large.large_keys(bulk)
             bulk = [ref for ref in bulk if ref.key not in large]
@@ -67,8 +69,7 @@ class Deletions:
         for ref in reversed(refs):
             error = None
             try:
-                if ref.version_id is not None and not self._cluster().capabilities.versioning:
-                    raise UnsupportedError("the cluster has no versions", provider="swift", operation="delete_objects")
+                self._check(ref)
                 is_without = await self._delete(ref)
             except StorageError as failure:
                 error = failure
@@ -76,6 +77,16 @@ class Deletions:
         if is_without:
             await self._restore(refs[0])
         return outcomes
+
+    def _check(self, ref: ObjectRef) -> None:
+        """Refuse what the cluster would not look at."""
+        why = "deletions take no conditions here" if ref.if_match is not None else None
+        if ref.version_id is not None and not self._cluster().capabilities.versioning:
+            why = "the cluster has no versions"
+        if why is not None:
+            raise UnsupportedError(
+                why, provider="swift", operation="delete_object", container=ref.container, key=ref.key
+            )
 
     async def _delete(self, ref: ObjectRef) -> bool:
         """Remove an object or version; whether there may be older versions, and none that is current."""

@@ -25,6 +25,7 @@ from weakref import WeakValueDictionary
 
 from aiostorage._http.headers import unquote_etag
 from aiostorage._tasks import each
+from aiostorage.checksums import joined_crc
 from aiostorage.errors import (
     ContainerNotFoundError,
     InvalidArgumentError,
@@ -33,7 +34,6 @@ from aiostorage.errors import (
     UnsupportedError,
     UploadNotFoundError,
 )
-from aiostorage.hashing import crc32_combine
 from aiostorage.models import EMPTY, WHOLE, ListQuery, ObjectHash, ObjectRef, Page, Prefix, ReadOptions, Upload
 from aiostorage.providers.swift import names, requests, responses
 
@@ -293,15 +293,14 @@ class LargeObjects:
         if not parts:
             raise InvalidArgumentError("an upload is completed with at least one part", provider="swift")
         prefix = names.segment_prefix(upload)
-        crc32 = await asyncio.to_thread(_joined_crc32, parts)
-        checksum = None if crc32 is None else f"{crc32} {_manifest_etag(parts)}"
+        crc32 = await asyncio.to_thread(joined_crc, "crc32", parts)
+        checksum = None if crc32 is None else f"{crc32.value} {_manifest_etag(parts)}"
         heartbeat = self._cluster().heartbeat and len(parts) > _HEARTBEAT_FROM
         request = requests.complete_upload(upload, parts, options, checksum=checksum, heartbeat=heartbeat)
         async with self.replacing(upload.container, upload.key, besides=prefix):
             response = await self._http.send(request)
         self._begun.pop(upload.upload_id, None)
-        object_hash = None if crc32 is None else ObjectHash(algorithm="crc32", value=crc32)
-        return responses.complete_upload(request, response, parts, options, object_hash=object_hash)
+        return responses.complete_upload(request, response, parts, options, object_hash=crc32)
 
     async def abort_upload(self, upload: Upload) -> None:
         """Remove the segments of an upload, unless they have become an object."""
@@ -446,16 +445,6 @@ def _is_archived(headers: Mapping[str, str]) -> bool:
 
 def _keeps_versions(headers: Mapping[str, str]) -> bool:
     return headers.get("x-versions-enabled", "").lower() == "true"
-
-
-def _joined_crc32(parts: Sequence[Part]) -> str | None:
-    """The CRC-32 of the parts joined, if that of each is known."""
-    joined = 0
-    for part in parts:
-        if part.checksum is None or part.checksum.algorithm != "crc32":
-            return None
-        joined = crc32_combine(joined, int(part.checksum.value, 16), part.size)
-    return f"{joined:08x}"
 
 
 def _manifest_etag(parts: Sequence[Part]) -> str:

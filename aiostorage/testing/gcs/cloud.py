@@ -13,10 +13,10 @@ from aiostorage.testing.gcs.accounts import Accounts
 from aiostorage.testing.gcs.buckets import Bucket, check_object_name
 from aiostorage.testing.gcs.conditions import UNCONDITIONAL, Conditions
 from aiostorage.testing.gcs.encryption import NO_KEY, Encryption
-from aiostorage.testing.gcs.errors import conflict, invalid, no_bucket
+from aiostorage.testing.gcs.errors import conflict, forbidden, invalid, no_bucket
 from aiostorage.testing.gcs.faults import Faults
 from aiostorage.testing.gcs.messages import Record, mapping, text
-from aiostorage.testing.gcs.objects import StoredObject, from_timestamp, merged, parse_time
+from aiostorage.testing.gcs.objects import StoredObject, format_time, from_timestamp, merged, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -188,8 +188,10 @@ class Cloud:
         bucket.add(obj, now)
         return obj
 
-    def change(self, obj: StoredObject, fields: Mapping[str, JSON], *, whole: bool) -> StoredObject:
-        """Change an object's metadata: what is named, or all of it.
+    def change(
+        self, obj: StoredObject, fields: Mapping[str, JSON], *, whole: bool, may_override: bool = False
+    ) -> StoredObject:
+        """Change an object's metadata: what is named, or all of it; with the permission, also a retention for less.
 
         Raises:
             GCSError: A value is not of its field's type, or the change is not allowed.
@@ -201,6 +203,7 @@ class Cloud:
         else:
             new = merged(obj.fields, fields)
         _check_custom_time(text(obj.fields, "customTime"), text(new, "customTime"))
+        _check_retention(mapping(obj.fields, "retention"), mapping(new, "retention"), now, may_override=may_override)
         if new.get("storageClass") != obj.storage_class:
             raise invalid("The storage class of an object is changed by rewriting it.")
         until = obj.retained_until
@@ -221,3 +224,16 @@ def _check_custom_time(old: str | None, new: str | None) -> None:
     # Source: https://cloud.google.com/storage/docs/metadata#custom-time
     if old is not None and (new is None or parse_time(new) < parse_time(old)):
         raise invalid("Custom time cannot be removed or set to an earlier time.")
+
+
+def _check_retention(old: Record, new: Record, now: datetime, *, may_override: bool) -> None:
+    # Source: https://cloud.google.com/storage/docs/object-lock
+    until = text(old, "retainUntilTime")
+    if until is None or parse_time(until) <= now:
+        return
+    is_locked, becomes_locked = (text(one, "mode") == "Locked" for one in (old, new))
+    is_shorter = parse_time(text(new, "retainUntilTime") or format_time(now)) < parse_time(until)
+    if is_locked and (is_shorter or not becomes_locked):
+        raise forbidden("A locked retention cannot be removed, shortened or unlocked.")
+    if not is_locked and (is_shorter or becomes_locked) and not may_override:
+        raise forbidden("Removing, shortening or locking a retention needs overrideUnlockedRetention=true.")

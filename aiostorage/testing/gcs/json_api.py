@@ -187,7 +187,8 @@ def _object(cloud: Cloud, call: Call, method: str, bucket_name: str, name: str) 
             if "x-goog-encryption-key" in call.headers:
                 by_headers(call.headers).check(obj)
         case "PATCH" | "PUT":
-            obj = cloud.change(obj, fields_of(call.document(), strict=method == "PUT"), whole=method == "PUT")
+            fields, may_override = fields_of(call.document(), strict=method == "PUT"), "overrideUnlockedRetention"
+            obj = cloud.change(obj, fields, whole=method == "PUT", may_override=call.is_set(may_override))
         case "DELETE":
             bucket.delete(name, generation, cloud.now())
             return NO_CONTENT

@@ -24,6 +24,7 @@ from aiostorage.errors import (
     PermissionDeniedError,
     PreconditionFailedError,
     ServiceUnavailableError,
+    StorageConnectionError,
     StorageError,
     UnexpectedResponseError,
     UnsupportedError,
@@ -233,6 +234,18 @@ async def test_uploads_are_found_by_their_blocks() -> None:
     assert page.items[0].started_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert page.next_token == "more"
     assert parse_qs(urlsplit(server.seen[0].target).query)["include"] == ["uncommittedblobs"]
+
+
+async def test_an_error_behind_a_listing_of_uploads_comes_as_it_is() -> None:
+    def answer(seen: object) -> Answer:
+        if "comp=list" in server.seen[-1].target:
+            blobs = "".join(f"<Blob><Name>k{number}</Name><Properties/></Blob>" for number in range(3))
+            return Answer(body=f"<EnumerationResults><Blobs>{blobs}</Blobs></EnumerationResults>".encode())
+        return error(403, "AuthorizationPermissionMismatch")
+
+    async with ScriptedServer(answer=answer) as server, backend_of(server) as backend:
+        with pytest.raises(PermissionDeniedError):
+            await backend.list_uploads("photos", prefix="", token=None)
 
 
 # Reading
@@ -562,3 +575,40 @@ async def test_a_copy_that_fails(headers: dict[str, str]) -> None:
         with pytest.raises(UnexpectedResponseError) as caught:
             await backend.administration().copy_from_url("https://elsewhere/a?sig=hunter2", "photos", "copy")
     assert "hunter2" not in str(caught.value)
+
+
+# What is not sent again
+
+
+async def test_changes_that_would_meet_themselves_are_not_repeated() -> None:
+    """A conditional change, a snapshot and a copy: of each the first try may have taken effect."""
+
+    def answer(seen: object) -> Answer:
+        return Answer(headers={"ETag": '"0x1"'}) if server.seen[-1].method == "HEAD" else reset()
+
+    async with ScriptedServer(answer=answer) as server, backend_of(server) as backend:
+        extras, ref = backend.administration(), ObjectRef(container="photos", key="k", if_match="0x1")
+        plain = ObjectRef(container="photos", key="k")
+        for change in (
+            extras.update_object(ref, WriteOptions()),
+            extras.create_snapshot(plain),
+            extras.copy_from_url("https://elsewhere/a", "photos", "copy"),
+        ):
+            with pytest.raises(StorageConnectionError):
+                await change
+        assert [seen.method for seen in server.seen] == ["HEAD", "PUT", "PUT", "PUT"]
+
+
+async def test_a_lease_is_asked_for_again_by_the_same_id() -> None:
+    answers = [reset(), Answer(status=201, headers={"x-ms-lease-id": "theirs"})]
+    async with ScriptedServer(*answers) as server, backend_of(server) as backend:
+        await backend.administration().lease(ObjectRef(container="photos", key="k"), "acquire")
+    first, second = (seen.headers["x-ms-proposed-lease-id"] for seen in server.seen)
+    assert first == second
+
+
+async def test_a_source_of_a_copy_that_cannot_be_read() -> None:
+    answers = [Answer(headers={"ETag": '"0x1"', "Content-Length": "1"}), error(403, "CannotVerifyCopySource")]
+    async with ScriptedServer(*answers) as server, backend_of(server) as backend:
+        with pytest.raises(PermissionDeniedError):
+            await backend.copy_object(ObjectRef(container="photos", key="k"), "photos", "copy", None)

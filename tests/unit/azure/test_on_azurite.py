@@ -26,6 +26,7 @@ from azure.storage.blob import (
 from aiostorage import AzureDriver, RetryPolicy
 from aiostorage.errors import (
     AuthenticationError,
+    ChecksumMismatchError,
     InvalidArgumentError,
     ObjectNotFoundError,
     PermissionDeniedError,
@@ -34,7 +35,7 @@ from aiostorage.errors import (
     UnsupportedError,
 )
 from aiostorage.models import ByteRange, ObjectRef, WriteOptions
-from aiostorage.providers.azure import credentials, signing
+from aiostorage.providers.azure import credentials, requests, signing
 from aiostorage.providers.azure.administration import AzureAdministration
 from tests.contract.azure_witness import service_client
 
@@ -361,6 +362,41 @@ async def test_tags(container: Container) -> None:
     assert await container.driver.get_tags(obj) == {}
 
 
+async def test_objects_are_found_by_their_tags(container: Container) -> None:
+    stage = f"draft-{container.name}"
+    for name, tags in (("a b", {"stage": stage}), ("c", {"stage": stage, "year": "2026"}), ("d", {"stage": "final"})):
+        await container.upload_object(b"content", name, tags=tags)
+    expression = f"\"stage\" = '{stage}'"
+    for where in (container.name, None):
+        page = await azure(container).find_by_tags(expression, container=where)
+        assert {(ref.container, ref.key) for ref in page.items} == {(container.name, "a b"), (container.name, "c")}
+    narrow = await azure(container).find_by_tags(f"{expression} AND \"year\" >= '2026'", container=container.name)
+    assert [ref.key for ref in narrow.items] == ["c"]
+    with pytest.raises(InvalidArgumentError):
+        await azure(container).find_by_tags("no expression", container=container.name)
+
+
+@pytest.mark.parametrize(
+    "digest",
+    [{"x-ms-content-crc64": b64encode(bytes(8)).decode()}, {"content-md5": b64encode(bytes(16)).decode()}],
+    ids=["crc64", "md5"],
+)
+async def test_a_body_that_is_not_what_it_should_be(
+    azurite_server: AzuriteServer, container: Container, digest: dict[str, str]
+) -> None:
+    once = RetryPolicy(max_attempts=1)
+    async with driver_of(azurite_server, account_key=azurite_server.key, retry=once) as driver:
+        backend, options = driver.backend, WriteOptions()
+        body, upload = b"content", await driver.backend.create_upload(container.name, KEY, options)
+        site, http = backend._site, backend._http
+        for request in (
+            requests.put_object(site, container.name, KEY, body, options, digests=digest, on_sent=None),
+            requests.upload_part(site, upload, 1, body, digests=digest, on_sent=None),
+        ):
+            with pytest.raises(ChecksumMismatchError):
+                await http.send(request)
+
+
 async def test_what_is_updated_in_place(container: Container) -> None:
     obj = await container.upload_object(b"content", KEY, content_type="text/x-a", metadata={"a": "1", "b": "2"})
     changed = await container.driver.update_object(obj, cache_control="no-store", metadata={"b": None, "c": "3"})
@@ -368,6 +404,7 @@ async def test_what_is_updated_in_place(container: Container) -> None:
     assert (changed.content_type, changed.info.cache_control) == ("text/x-a", "no-store")
     assert dict(changed.metadata) == {"a": "1", "c": "3"}
     assert await changed.read() == b"content"
+    assert changed.object_hash == obj.object_hash  # Azure forgets the MD5 that is not said again
 
 
 async def test_tiers(container: Container) -> None:

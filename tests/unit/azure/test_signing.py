@@ -233,7 +233,7 @@ SOURCE = ObjectRef(container="photos", key="a b", version_id="snapshot:2026-01-0
 
 
 def test_a_copy_is_allowed_to_read_its_source_and_no_more() -> None:
-    request = requests.copy_object(SITE, SOURCE, "photos", "copy")
+    request = requests.copy_object(SITE, SOURCE, "photos", "copy", with_tags=False)
     source = sign(request, KEY).headers["x-ms-copy-source"]
     url, _, query = source.partition("?")
     fields = parse_qs(query)
@@ -243,6 +243,9 @@ def test_a_copy_is_allowed_to_read_its_source_and_no_more() -> None:
     assert sign(request, SAS).headers["x-ms-copy-source"].endswith("&sv=2022-11-02&sig=hunter2")
     assert sign(request, BEARER).headers["x-ms-copy-source-authorization"] == "Bearer hunter2"
     assert sign(request, None).headers["x-ms-copy-source"] == request.headers["x-ms-copy-source"]
+    tagged = sign(requests.copy_object(SITE, SOURCE, "photos", "copy", with_tags=True), KEY)
+    assert tagged.headers["x-ms-copy-source-tag-option"] == "COPY"
+    assert parse_qs(tagged.headers["x-ms-copy-source"].partition("?")[2])["sp"] == ["rt"]
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,7 @@ async def test_what_only_google_knows() -> None:
         True,
     )
     assert query_of(seen)["predefinedAcl"] == ["publicRead"]
-    assert info.extra["custom_time"] == "2026-01-01T00:00:00Z"
+    assert info.extra["customTime"] == "2026-01-01T00:00:00Z"
 
 
 async def test_a_long_copy_is_asked_for_until_it_is_done() -> None:
@@ -346,14 +346,28 @@ async def test_what_is_gone_is_deleted() -> None:
             await backend.delete_object("bucket", "k")
 
 
-async def test_a_retention_is_bypassed_one_by_one() -> None:
-    async with ScriptedServer(answer=lambda _: Answer(status=204)) as server, opened(server) as backend:
-        refs = [ObjectRef(container="bucket", key=key, if_match="4") for key in "ab"]
-        outcomes = await backend.delete_objects("bucket", refs, bypass_retention=True)
-    assert [outcome.error for outcome in outcomes] == [None, None]
-    for seen in server.seen:
-        assert seen.headers["x-goog-bypass-governance-retention"] == "true"
-        assert seen.headers["x-goog-if-generation-match"] == "4"
+@pytest.mark.parametrize(
+    ("fields", "is_deleted"),
+    [
+        ({"retention": {"mode": "Unlocked", "retainUntilTime": "2036-01-01T00:00:00Z"}}, True),
+        ({"retention": {"mode": "Unlocked", "retainUntilTime": "2036-01-01T00:00:00Z"}, "temporaryHold": True}, False),
+        ({}, False),
+    ],
+    ids=["retained", "held besides", "forbidden for another reason"],
+)
+async def test_a_retention_is_lifted_before_the_deletion(fields: dict[str, object], is_deleted: bool) -> None:
+    kept = failed(403, "retentionPolicyNotMet", "Object 'bucket/k' is subject to object retention")
+    described = Answer(body=json.dumps({"name": "k", "generation": "4", **fields}).encode())
+    async with ScriptedServer(kept, described, described, Answer(status=204)) as server, opened(server) as backend:
+        ref = ObjectRef(container="bucket", key="k", if_match="4")
+        (outcome,) = await backend.delete_objects("bucket", [ref], bypass_retention=True)
+    assert (outcome.error is None) is is_deleted
+    assert [seen.method for seen in server.seen] == ["DELETE", "GET", *(["PATCH", "DELETE"] if is_deleted else [])]
+    if is_deleted:
+        lift = server.seen[2]
+        query = parse_qs(urlsplit(lift.target).query)
+        assert (query["overrideUnlockedRetention"], query["ifGenerationMatch"]) == (["true"], ["4"])
+        assert json.loads(lift.body) == {"retention": None}
 
 
 @pytest.mark.parametrize("expires_at", [None, datetime(2999, 1, 1, tzinfo=UTC)])

@@ -15,11 +15,13 @@ import pytest
 from aiostorage import GCSDriver, RetryPolicy
 from aiostorage.errors import (
     AuthenticationError,
+    ChecksumMismatchError,
     InvalidArgumentError,
     ObjectNotFoundError,
     PermissionDeniedError,
     PreconditionFailedError,
     StorageError,
+    UnexpectedResponseError,
     UnsupportedError,
     UploadNotFoundError,
 )
@@ -124,6 +126,35 @@ async def test_a_resumable_upload_goes_on_later() -> None:
         assert await container.object("key").read() == CONTENT
         again = await driver.backend.send_resumable(session, CONTENT, is_continued=True)
         assert again.size == len(CONTENT)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "stream"])
+async def test_a_resumable_upload_does_not_go_on_with_another_source(kind: str) -> None:
+    """The service compares all of it with the MD5 that comes with the last piece, also what it had before."""
+    async with GCSServer() as server, driver_of(server, retry=RETRY) as driver:
+        container = await driver.create_container("bucket")
+        session = await driver.backend.begin_resumable("bucket", "key", WriteOptions(), size=len(CONTENT))
+
+        async def breaking() -> AsyncIterator[bytes]:
+            yield b"x" + CONTENT[1 : 2 * MIB + 1]
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await driver.backend.send_resumable(session, breaking(), piece_size_bytes=MIB)
+        source: Source = CONTENT if kind == "bytes" else chunks()
+        with pytest.raises(ChecksumMismatchError):
+            await driver.backend.send_resumable(session, source, piece_size_bytes=MIB, is_continued=True)
+        with pytest.raises(ObjectNotFoundError):
+            await container.get_object("key")
+
+
+async def test_a_session_that_keeps_nothing_and_says_so_politely() -> None:
+    async with ScriptedServer(answer=lambda _: Answer(status=308)) as server:
+        session = resumable.Session(container="bucket", key="key", url=f"{server.url}/session")
+        async with GCSDriver(endpoint=server.url, anonymous=True, retry=RETRY) as driver:
+            with pytest.raises(UnexpectedResponseError):
+                await driver.backend.send_resumable(session, CONTENT, piece_size_bytes=MIB)
+    assert len(server.seen) < 20
 
 
 async def test_a_resumable_upload_that_is_given_up() -> None:

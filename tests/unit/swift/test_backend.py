@@ -473,3 +473,49 @@ async def test_an_account_whose_url_says_no_version_is_not_asked_and_cannot_sign
         with pytest.raises(InvalidArgumentError):
             await backend.presign("GET", "c", "key", PresignOptions())
         await backend.aclose()
+
+
+# Logins
+
+
+async def test_version_2_of_keystone_from_the_login_to_a_token_that_is_replaced() -> None:
+    """Nobody runs it any more, so this is checked against its documents only.
+
+    Source: https://docs.openstack.org/keystone/pike/contributor/http-api.html
+    """
+    logins: list[object] = []
+
+    def answer(seen: Seen) -> Answer:
+        if seen.target == "/v2.0/tokens":
+            logins.append(json.loads(seen.body))
+            endpoint = {"region": "one", "publicURL": f"{server.url}/v1/AUTH_a", "adminURL": "http://127.0.0.1:9/"}
+            other = {"region": "two", "publicURL": "http://127.0.0.1:9/v1/AUTH_a"}
+            access = {
+                "token": {"id": f"token-{len(logins)}", "expires": "2036-01-01T00:00:00Z", "tenant": {"name": "demo"}},
+                "serviceCatalog": [
+                    {"type": "identity", "endpoints": [endpoint]},
+                    {"type": "object-store", "endpoints": [other, endpoint]},
+                ],
+            }
+            return document({"access": access})
+        if seen.target == "/info":
+            return document(INFO)
+        is_known = seen.headers.get("x-auth-token") == "token-2"
+        return document([{"name": "photos", "count": 0, "bytes": 0}]) if is_known else Answer(status=401)
+
+    async with ScriptedServer(answer=answer) as server:
+        backend = SwiftBackend(
+            auth_url=f"{server.url}/v2.0",
+            username="demo",
+            password="geheim",
+            project_name="demo",
+            region="one",
+            retry=RetryPolicy(max_attempts=2, base_s=0),
+        )
+        try:
+            page = await backend.list_containers(prefix="", token=None)
+        finally:
+            await backend.aclose()
+    assert [item.name for item in page.items] == ["photos"]
+    login = {"passwordCredentials": {"username": "demo", "password": "geheim"}, "tenantName": "demo"}
+    assert logins == [{"auth": login}] * 2

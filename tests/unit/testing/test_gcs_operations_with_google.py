@@ -287,6 +287,28 @@ def test_retention(bucket: Any) -> None:
         bucket.patch()
 
 
+def test_retention_of_one_object(client: Any, bucket: Any) -> None:
+    locking = client.bucket(f"{bucket.name}-locking")
+    locking.create(enable_object_retention=True)
+    kept = blob(locking, "kept")
+    kept.retention.mode, kept.retention.retain_until_time = "Unlocked", datetime(2036, 1, 1, tzinfo=UTC)
+    kept.patch()
+    for refused in (kept.delete, lambda: blob(locking, "kept", b"new")):
+        with pytest.raises(exceptions.Forbidden, match="retention"):
+            refused()
+    kept.retention.retain_until_time = datetime(2035, 1, 1, tzinfo=UTC)
+    with pytest.raises(exceptions.Forbidden, match="overrideUnlockedRetention"):
+        kept.patch()
+    kept.patch(override_unlocked_retention=True)
+    kept.retention.mode = "Locked"
+    with pytest.raises(exceptions.Forbidden, match="overrideUnlockedRetention"):
+        kept.patch()
+    kept.patch(override_unlocked_retention=True)
+    kept.retention.retain_until_time = datetime(2034, 1, 1, tzinfo=UTC)
+    with pytest.raises(exceptions.Forbidden, match="locked"):
+        kept.patch(override_unlocked_retention=True)
+
+
 def test_custom_time_only_grows(bucket: Any) -> None:
     made = blob(bucket, "timed", custom_time=datetime(2026, 5, 1, tzinfo=UTC))
     made.custom_time = datetime(2026, 4, 1, tzinfo=UTC)
