@@ -214,24 +214,30 @@ async def test_progress_takes_back_the_bytes_that_came_wrong(tmp_path: Path) -> 
 
 
 async def test_a_stream_whose_end_shows_that_it_was_wrong_stays_wrong_until_it_is_read_anew() -> None:
-    async with ScriptedServer(answer=answering([FLIPPED, RIGHT])) as server, driver(server) as storage:
-        async with storage.container("bucket").object("key").as_file() as stream:
-            assert len(await stream.read(1000)) == 1000
-            for _ in range(2):
-                with pytest.raises(ChecksumMismatchError):
-                    await stream.read()
-            await stream.seek(0)
-            assert await stream.read() == CONTENT
+    async with (
+        ScriptedServer(answer=answering([FLIPPED, RIGHT])) as server,
+        driver(server) as storage,
+        storage.container("bucket").object("key").as_file() as stream,
+    ):
+        assert len(await stream.read(1000)) == 1000
+        for _ in range(2):
+            with pytest.raises(ChecksumMismatchError):
+                await stream.read()
+        await stream.seek(0)
+        assert await stream.read() == CONTENT
 
 
 async def test_seeking_about_does_not_hide_that_bytes_were_wrong() -> None:
-    async with ScriptedServer(answer=answering([FLIPPED])) as server, driver(server) as storage:
-        async with storage.container("bucket").object("key").as_file() as stream:
-            await stream.read(500_000)
-            await stream.seek(100)
-            await stream.read(300_000)
-            with pytest.raises(ChecksumMismatchError):
-                await stream.read()
+    async with (
+        ScriptedServer(answer=answering([FLIPPED])) as server,
+        driver(server) as storage,
+        storage.container("bucket").object("key").as_file() as stream,
+    ):
+        await stream.read(500_000)
+        await stream.seek(100)
+        await stream.read(300_000)
+        with pytest.raises(ChecksumMismatchError):
+            await stream.read()
 
 
 def answering(whole: list[Answer]) -> Callable[[Seen], Answer]:
