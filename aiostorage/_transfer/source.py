@@ -180,7 +180,10 @@ class RangeReader:
         """Ask for what is left; False where there turns out to be nothing."""
         try:
             self._take(await self._source.open(ByteRange(self.position, self._stop)))
-        except RangeNotSatisfiableError:
+        except RangeNotSatisfiableError as error:
+            if self._breaks and self._stop is not None:
+                message = f"the object was said to have more than the {self.position} bytes that came"
+                raise UnexpectedResponseError(message, **error.details()) from error
             if self._stop is not None or not self.position:
                 raise
             self._stop = self.position  # nobody has said before how long the object is

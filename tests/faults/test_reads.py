@@ -255,6 +255,20 @@ def answering(whole: list[Answer]) -> Callable[[Seen], Answer]:
     return answer
 
 
+@pytest.mark.parametrize("how", ["read", "stream"])
+async def test_more_bytes_announced_than_there_are(how: str, tmp_path: Path) -> None:
+    """What breaks off five bytes before its end cannot go on: the end is there."""
+
+    def answer(seen: Seen) -> Answer:
+        if asked(seen) is not None:
+            return honest(seen)
+        return Answer(headers={"ETag": '"e1"'}, body=CONTENT, length=len(CONTENT) + 5, then="close")
+
+    async with ScriptedServer(answer=answer) as server:
+        with pytest.raises(UnexpectedResponseError, match=f"more than the {len(CONTENT)} bytes"):
+            await read(server, how, tmp_path)
+
+
 @everyway
 async def test_a_missing_object_is_not_found(how: str, tmp_path: Path) -> None:
     gone = Answer(status=404, body=b"<Error><Code>NoSuchKey</Code></Error>")
