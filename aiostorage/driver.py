@@ -14,7 +14,7 @@ from aiostorage._transfer.budget import MemoryBudget
 from aiostorage._transfer.checkpoint import CheckpointFile
 from aiostorage._transfer.conditions import verify_conditions
 from aiostorage._transfer.copy import copied_options, copy_between, copy_within
-from aiostorage._transfer.delete import delete_container, delete_many
+from aiostorage._transfer.delete import delete_container, delete_empty_container, delete_many
 from aiostorage._transfer.download import download
 from aiostorage._transfer.progress import reporting
 from aiostorage._transfer.reader import ObjectReader
@@ -180,7 +180,7 @@ class Driver(AdministrativeOperations, UploadOperations):
         """
         name = self._container(container).name
         if only_if_empty:
-            await self._backend.delete_container(name)
+            await delete_empty_container(self._backend, name)
         else:
             await delete_container(
                 self._backend, name, concurrency=self._concurrency, bypass_retention=bypass_retention

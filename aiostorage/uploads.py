@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from aiostorage._keywords import check_keywords
 from aiostorage._transfer import listing
-from aiostorage._transfer.delete import abort_uploads
+from aiostorage._transfer.delete import abort_upload, abort_uploads
 from aiostorage.models import EMPTY, PresignOptions
 from aiostorage.object import Object
 from aiostorage.options import WriteObjectOptions
@@ -92,7 +92,7 @@ class UploadOperations(ABC):
         Raises:
             UploadNotFoundError: There is no such upload (any more).
         """
-        await self._backend.abort_upload(upload)
+        await abort_upload(self._backend, upload)
 
     async def list_uploads(self, container: Container | str, *, prefix: str = "") -> AsyncGenerator[Upload, None]:
         """The uploads of a container that are neither completed nor aborted, of objects that begin with ``prefix``."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from aiostorage._tasks import Group
 from aiostorage._transfer import listing
-from aiostorage.errors import ContainerNotEmptyError, ContainerNotFoundError, StorageError, UploadNotFoundError
+from aiostorage.errors import (
+    ContainerNotEmptyError,
+    ContainerNotFoundError,
+    NotFoundError,
+    StorageError,
+    UploadNotFoundError,
+)
 from aiostorage.models import DeleteOutcome, ListQuery, ObjectRef, Prefix
 
 if TYPE_CHECKING:
@@ -91,17 +97,44 @@ async def delete_container(
         everything = _everything(backend, container)
         await _delete(backend, container, everything, concurrency, note, bypass_retention=bypass_retention)
         try:
-            await backend.delete_container(container)
+            await delete_empty_container(backend, container)
         except ContainerNotEmptyError as error:
             lasting = [failure for failure in failures if not failure.retryable]
             if lasting or attempt == _PASSES - 1:
                 raise error from next(iter([*lasting, *failures]), None)
-        except ContainerNotFoundError as error:
-            if error.attempts < 2:  # it was listed just now; an earlier attempt removed it, and its answer was lost
-                raise
-            return
         else:
             return
+
+
+async def delete_empty_container(backend: Backend, container: str) -> None:
+    """Remove a container that nothing is in.
+
+    Raises:
+        ContainerNotFoundError: There is none of this name.
+        ContainerNotEmptyError: Something is in it.
+    """
+    with _removed_before(ContainerNotFoundError):
+        await backend.delete_container(container)
+
+
+async def abort_upload(backend: Backend, upload: Upload) -> None:
+    """Drop an upload and all its parts.
+
+    Raises:
+        UploadNotFoundError: There is no such upload (any more).
+    """
+    with _removed_before(UploadNotFoundError):
+        await backend.abort_upload(upload)
+
+
+@contextmanager
+def _removed_before(missing: type[NotFoundError]) -> Generator[None]:
+    """Pass over that there is nothing to remove, where an earlier attempt has removed it and its answer was lost."""
+    try:
+        yield
+    except missing as error:
+        if error.attempts < 2:
+            raise
 
 
 async def _everything(backend: Backend, container: str) -> AsyncGenerator[ObjectRef, None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiostorage._tasks import Group, clean_up, in_thread, run_to_end
 from aiostorage._transfer.paths import FileWriter, write_file
-from aiostorage._transfer.source import SMALL_BYTES, Verifier, read_body
+from aiostorage._transfer.source import SMALL_BYTES, Verifier, read_body, reading_again
 from aiostorage.errors import RangeNotSatisfiableError
 from aiostorage.models import ByteRange
 
@@ -49,6 +49,34 @@ async def download(
         InvalidNameError: The destination is a folder, and the object's name is no file's.
         ObjectChangedError: The object was replaced while it was read.
     """
+
+    async def attempt() -> Path:
+        progress.add(-progress.done)  # of bytes that were not those that were stored
+        return await _download(
+            source,
+            destination,
+            size_hint=size_hint,
+            part_size=part_size,
+            concurrency=concurrency,
+            progress=progress,
+            overwrite=overwrite,
+            fsync=fsync,
+        )
+
+    return await reading_again(attempt)
+
+
+async def _download(
+    source: ObjectSource,
+    destination: str | os.PathLike[str],
+    *,
+    size_hint: int | None,
+    part_size: int,
+    concurrency: int,
+    progress: Progress,
+    overwrite: bool,
+    fsync: bool,
+) -> Path:
     body = await _open_first(source, size_hint, part_size)
     try:
         size = progress.total = body.info.size

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
+from aiostorage._tasks import in_thread
+from aiostorage._transfer.source import Verifier
+from aiostorage.checksums import INLINE_BYTES
 from aiostorage.errors import ClosedError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from aiostorage._transfer.source import ObjectSource, RangeReader
-    from aiostorage.models import ByteRange, ObjectInfo
+    from aiostorage.models import ByteRange, ObjectHash, ObjectInfo
 
 _SKIP_BYTES = 256 * 1024
 """Seeking forward by no more than this reads on; beyond it a new request is cheaper."""
@@ -23,7 +26,9 @@ class ObjectReader:
 
     Nothing is requested before the first read. The first answer pins the version: if the object is
     replaced later, reading raises ``ObjectChangedError`` rather than mixing two versions. A broken
-    connection is mended at the byte that was reached. No more is read ahead than one chunk and what
+    connection is mended at the byte that was reached. The last byte of an object that was read from its
+    first one on comes only if all are those that were stored: else reading it raises
+    ``ChecksumMismatchError``, until it is read anew from the first. No more is read ahead than one chunk and what
     the network buffers hold.
 
     Use it as ``async with obj.as_file() as stream``. Leaving the block frees the connection, read to
@@ -43,6 +48,9 @@ class ObjectReader:
         self._buffer = b""
         self._taken: int = 0
         self._position: int = 0
+        self._expected: ObjectHash | None = None
+        self._verifier = Verifier(None)
+        self._hashed: int = 0
         self._is_open = False
         self._is_closed = False
 
@@ -97,6 +105,8 @@ class ObjectReader:
             raise
         if self._stop is None:
             self._stop = body.info.size
+        if (self._start, self._stop) == (0, body.info.size):  # and not a part, or a range
+            self._expected = body.info.object_hash
         if self._position:  # somebody went elsewhere before the first read
             await body.aclose()
         else:
@@ -245,8 +255,31 @@ class ObjectReader:
             if self._stop is not None and at >= self._stop:
                 return False
             self._reader = self._source.read_range(at, self._stop)
-        self._buffer, self._taken = await self._reader.chunk(), 0
-        return bool(self._buffer)
+        chunk = await self._reader.chunk()
+        await self._verify(chunk)
+        self._buffer, self._taken = chunk, 0
+        return bool(chunk)
+
+    async def _verify(self, chunk: bytes) -> None:
+        """Hash what comes in order from the first byte on, and compare when the last is there.
+
+        Raises:
+            ChecksumMismatchError: These are not the bytes that were stored.
+        """
+        if not self._position:
+            self._verifier, self._hashed = Verifier(self._expected), 0
+        if not self._verifier.is_needed:
+            return
+        end = self._position + len(chunk)
+        if self._position <= self._hashed < end:
+            fresh = chunk[self._hashed - self._position :]
+            self._hashed = end
+            if len(fresh) <= INLINE_BYTES:
+                self._verifier.update_now(fresh)
+            else:  # to its end, also when this is cancelled: what is hashed is hashed once, and in order
+                await in_thread(self._verifier.update_now, fresh)
+        if end == self._hashed and (end == self.size or not chunk):
+            self._verifier.check()
 
     async def _take(self, most: int | None) -> bytes:
         if not await self._fill():

@@ -6,8 +6,10 @@ carry it. A body that breaks goes on from the byte it reached.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from aiostorage.checksums import update
 from aiostorage.errors import (
@@ -23,17 +25,24 @@ from aiostorage.hashing import new_hasher
 from aiostorage.models import ByteRange, ReadOptions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from types import TracebackType
 
     from aiostorage.backend import Backend, ObjectBody
     from aiostorage.hashing import Hasher
     from aiostorage.models import ObjectHash, ObjectInfo
 
+T = TypeVar("T")
+
+log = logging.getLogger("aiostorage")
+
 CHANGED = "the object was replaced while it was read"
 
 MAX_BREAKS = 5
 """How often in a row a body may break without having yielded a byte."""
+
+MAX_MISREADS = 2
+"""How often bytes that are not those that were stored are read again."""
 
 SMALL_BYTES = 1024 * 1024
 """What is read again from its start, rather than from where it broke off."""
@@ -190,7 +199,10 @@ class RangeReader:
         """Ask for what is left; False where there turns out to be nothing."""
         try:
             self._take(await self._source.open(ByteRange(self.position, self._stop)))
-        except RangeNotSatisfiableError:
+        except RangeNotSatisfiableError as error:
+            if self._breaks and self._stop is not None:
+                message = f"the object was said to have more than the {self.position} bytes that came"
+                raise UnexpectedResponseError(message, **error.details()) from error
             if self._stop is not None or not self.position:
                 raise
             self._stop = self.position  # nobody has said before how long the object is
@@ -253,6 +265,20 @@ class Verifier:
                 )
 
 
+async def reading_again(read: Callable[[], Awaitable[T]]) -> T:
+    """What a read returns; one whose bytes turn out not to be those that were stored is done again.
+
+    Raises:
+        ChecksumMismatchError: They never were.
+    """
+    for _ in range(MAX_MISREADS):
+        try:
+            return await read()
+        except ChecksumMismatchError as error:
+            log.warning("what was read is not what was stored, reading it again: %s", error)
+    return await read()
+
+
 async def read_object(source: ObjectSource, byte_range: ByteRange | None = None) -> bytes:
     """The content of an object, or a range of it, in memory; checked if it is the whole.
 
@@ -260,6 +286,10 @@ async def read_object(source: ObjectSource, byte_range: ByteRange | None = None)
         ChecksumMismatchError: These are not the bytes that were stored.
         RangeNotSatisfiableError: The object has no byte in the range.
     """
+    return await reading_again(partial(_read_object, source, byte_range))
+
+
+async def _read_object(source: ObjectSource, byte_range: ByteRange | None) -> bytes:
     body = await source.open(byte_range)
     try:
         start, stop = source.resolve(byte_range, body)

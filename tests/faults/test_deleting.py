@@ -93,6 +93,21 @@ async def test_a_removal_whose_answer_was_lost_has_succeeded() -> None:
     assert service.keys == []
 
 
+async def test_a_removal_of_an_empty_container_whose_answer_was_lost_has_succeeded() -> None:
+    service = Service()
+    service.removals = [reset(), refusal(404, "NoSuchBucket")]
+    async with driver_of(service) as driver:
+        await driver.delete_container("bucket", only_if_empty=True)
+
+
+async def test_an_empty_container_that_is_not_there_is_not_found() -> None:
+    service = Service()
+    service.removals = [refusal(404, "NoSuchBucket")]
+    async with driver_of(service) as driver:
+        with pytest.raises(ContainerNotFoundError):
+            await driver.delete_container("bucket", only_if_empty=True)
+
+
 @pytest.mark.parametrize("code", ["NoSuchBucket", "NoSuchKey"])
 async def test_somebody_else_was_faster(code: str) -> None:
     """Ceph answers NoSuchKey when another request removes the container after this one has found it."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,7 @@ from aiostorage import (
 from tests.scripted import Answer, ScriptedServer, Seen, reset
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -181,18 +184,89 @@ async def test_a_wrong_range_is_refused(how: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("how", ["read", "download"])
-async def test_corrupt_bytes_are_not_returned(how: str, tmp_path: Path) -> None:
-    import base64
-    import zlib
+CRC32 = base64.b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode()
+HASHED = {"ETag": '"e1"', "x-amz-checksum-crc32": CRC32, "x-amz-checksum-type": "FULL_OBJECT"}
+FLIPPED = Answer(headers=HASHED, body=CONTENT[:77] + b"\xff" + CONTENT[78:])
+RIGHT = Answer(headers=HASHED, body=CONTENT)
 
-    crc = base64.b64encode(zlib.crc32(CONTENT).to_bytes(4, "big")).decode()
-    headers = {"ETag": '"e1"', "x-amz-checksum-crc32": crc, "x-amz-checksum-type": "FULL_OBJECT"}
-    flipped = CONTENT[:77] + b"\xff" + CONTENT[78:]
-    async with ScriptedServer(answer=lambda _: Answer(headers=headers, body=flipped)) as server:
+
+@pytest.mark.parametrize("how", ["read", "stream", "download"])
+async def test_corrupt_bytes_are_not_returned(how: str, tmp_path: Path) -> None:
+    async with ScriptedServer(answer=lambda _: FLIPPED) as server:
         with pytest.raises(ChecksumMismatchError):
             await read(server, how, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["read", "download"])
+async def test_bytes_that_came_wrong_once_are_read_again(how: str, tmp_path: Path) -> None:
+    async with ScriptedServer(FLIPPED, RIGHT) as server:
+        assert await read(server, how, tmp_path) == CONTENT
+        assert len(server.seen) == 2
+
+
+async def test_progress_takes_back_the_bytes_that_came_wrong(tmp_path: Path) -> None:
+    told: list[int] = []
+    async with ScriptedServer(FLIPPED, RIGHT) as server, driver(server) as storage:
+        obj = storage.container("bucket").object("key")
+        await obj.download(tmp_path / "file", progress=lambda done, _: told.append(done))
+    assert told[-1] == len(CONTENT)
+
+
+async def test_a_stream_whose_end_shows_that_it_was_wrong_stays_wrong_until_it_is_read_anew() -> None:
+    async with (
+        ScriptedServer(answer=answering([FLIPPED, RIGHT])) as server,
+        driver(server) as storage,
+        storage.container("bucket").object("key").as_file() as stream,
+    ):
+        assert len(await stream.read(1000)) == 1000
+        for _ in range(2):
+            with pytest.raises(ChecksumMismatchError):
+                await stream.read()
+        await stream.seek(0)
+        assert await stream.read() == CONTENT
+
+
+async def test_seeking_about_does_not_hide_that_bytes_were_wrong() -> None:
+    async with (
+        ScriptedServer(answer=answering([FLIPPED])) as server,
+        driver(server) as storage,
+        storage.container("bucket").object("key").as_file() as stream,
+    ):
+        await stream.read(500_000)
+        await stream.seek(100)
+        await stream.read(300_000)
+        with pytest.raises(ChecksumMismatchError):
+            await stream.read()
+
+
+def answering(whole: list[Answer]) -> Callable[[Seen], Answer]:
+    """Ranges as they are, and the whole object in these ways, the last of them from then on."""
+    left = iter(whole)
+    latest = whole[-1]
+
+    def answer(seen: Seen) -> Answer:
+        nonlocal latest
+        if asked(seen) is not None:
+            return honest(seen)
+        latest = next(left, latest)
+        return latest
+
+    return answer
+
+
+@pytest.mark.parametrize("how", ["read", "stream"])
+async def test_more_bytes_announced_than_there_are(how: str, tmp_path: Path) -> None:
+    """What breaks off five bytes before its end cannot go on: the end is there."""
+
+    def answer(seen: Seen) -> Answer:
+        if asked(seen) is not None:
+            return honest(seen)
+        return Answer(headers={"ETag": '"e1"'}, body=CONTENT, length=len(CONTENT) + 5, then="close")
+
+    async with ScriptedServer(answer=answer) as server:
+        with pytest.raises(UnexpectedResponseError, match=f"more than the {len(CONTENT)} bytes"):
+            await read(server, how, tmp_path)
 
 
 @everyway

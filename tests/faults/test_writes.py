@@ -214,6 +214,24 @@ async def test_a_completion_whose_reply_was_lost_is_recognised() -> None:
     assert obj.size == len(DATA)
 
 
+async def test_an_abort_whose_reply_was_lost_has_succeeded() -> None:
+    service = Service()
+
+    def lose(seen: Seen) -> Answer | None:
+        if service.log.count("abort") > 1:
+            return None
+        service.abort(seen)
+        return reset()
+
+    service.faults["abort"] = lose
+    async with ScriptedServer(answer=service.answer) as server, driver(server) as storage:
+        upload = await storage.create_upload("bucket", "key")
+        await storage.abort_upload(upload)
+        with pytest.raises(UploadNotFoundError):
+            await storage.abort_upload(upload)
+    assert service.uploads == {}
+
+
 async def test_a_lost_reply_of_a_completion_is_not_taken_for_somebody_elses_object() -> None:
     service = Service()
 

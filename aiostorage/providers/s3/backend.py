@@ -16,8 +16,10 @@ from aiostorage._http.messages import Request
 from aiostorage.errors import (
     AlreadyExistsError,
     AuthenticationError,
+    ContainerNotFoundError,
     InvalidArgumentError,
     ObjectNotFoundError,
+    PermissionDeniedError,
     PreconditionFailedError,
     StorageError,
     UnsupportedError,
@@ -441,7 +443,7 @@ class S3Backend:
     async def _has_container(self, container: str) -> bool:
         try:
             await self.head_container(container)
-        except StorageError:  # also where it belongs to others; what is wrong the next request will tell
+        except (ContainerNotFoundError, PermissionDeniedError):  # of one that belongs to others the next request tells
             return False
         return True
 

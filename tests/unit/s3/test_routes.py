@@ -13,7 +13,13 @@ import pytest
 
 from aiostorage import RetryPolicy
 from aiostorage._http.messages import Request, Response, Wire
-from aiostorage.errors import AlreadyExistsError, InvalidArgumentError, InvalidNameError, PermissionDeniedError
+from aiostorage.errors import (
+    AlreadyExistsError,
+    InvalidArgumentError,
+    InvalidNameError,
+    PermissionDeniedError,
+    ServiceUnavailableError,
+)
 from aiostorage.models import WHOLE, ListQuery, ObjectRef, PresignOptions, WriteOptions
 from aiostorage.providers.s3 import routes
 from aiostorage.providers.s3.backend import S3Backend
@@ -343,3 +349,16 @@ async def test_acceleration_is_for_all_but_the_container_itself() -> None:
         ("PUT", "bucket.s3-accelerate.amazonaws.com", "/k"),
         ("DELETE", "bucket.s3.us-east-1.amazonaws.com", "/"),
     ]
+
+
+async def test_a_container_is_not_made_again_because_nobody_could_tell_whether_it_is_there() -> None:
+    asked: list[str] = []
+
+    def answer(seen: Seen) -> Answer:
+        asked.append(seen.method)
+        return Answer(status=503)
+
+    async with backend_of(answer) as backend:
+        with pytest.raises(ServiceUnavailableError):
+            await backend.create_container("bucket")
+    assert "PUT" not in asked
