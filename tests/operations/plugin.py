@@ -46,6 +46,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput"):  # it has run a part of the tests; who has sent it knows of all
+        return
     if session.testsfailed or session.config.option.collectonly:
         return
     page = README.read_text(encoding="utf-8")

@@ -69,7 +69,8 @@ def test_a_writer_that_was_forgotten_publishes_nothing_and_keeps_no_interpreter(
     assert any("partNumber=1" in line for line in DONE), DONE
     assert not published, published
     assert not [line for line in DONE if line == "PUT /bucket/key"], DONE
-    others = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
+    main = threading.main_thread()
+    others = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not main]
     assert not others, others
     if HOW == "loop gone":
         kept.clear()

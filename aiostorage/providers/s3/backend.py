@@ -21,7 +21,6 @@ from aiostorage.errors import (
     ObjectNotFoundError,
     PermissionDeniedError,
     PreconditionFailedError,
-    StorageError,
     UnsupportedError,
     UploadNotFoundError,
 )
