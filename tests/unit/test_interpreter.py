@@ -55,7 +55,8 @@ def test_a_writer_that_was_forgotten_publishes_nothing_and_keeps_no_interpreter(
             writer = driver.container("bucket").open_writer("key")
             await writer.__aenter__()
             await writer.write(bytes(11 << 20))
-            await asyncio.sleep(0.1)
+            while any("PartsUpload" in repr(task) for task in asyncio.all_tasks()):  # until the parts have arrived
+                await asyncio.sleep(0.01)
             kept.append(writer)
             if HOW == "dropped":
                 del writer
@@ -69,8 +70,8 @@ def test_a_writer_that_was_forgotten_publishes_nothing_and_keeps_no_interpreter(
     assert any("partNumber=1" in line for line in DONE), DONE
     assert not published, published
     assert not [line for line in DONE if line == "PUT /bucket/key"], DONE
-    main = threading.main_thread()
-    others = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not main]
+    ours = threading.main_thread()
+    others = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not ours]
     assert not others, others
     if HOW == "loop gone":
         kept.clear()
