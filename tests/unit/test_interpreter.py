@@ -90,6 +90,7 @@ def test_a_driver_that_was_closed_leaves_no_word_at_the_end(closing: str) -> Non
     HOW = {closing!r}
 
     async def main():
+        asyncio.get_running_loop().slow_callback_duration = 60  # the machine may be slow
         async with ScriptedServer(answer=answer) as server:
             if HOW == "with":
                 async with s3(server) as driver:
