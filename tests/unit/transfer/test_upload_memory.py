@@ -27,7 +27,7 @@ PIECE = 1024
 
 
 class Backend(MemoryBackend):
-    """Memory that takes twenty parts of an object, and some turns of the loop for each; it counts what is on its way."""
+    """Memory that takes twenty parts of an object, each in some turns of the loop, and counts what is on its way."""
 
     def __init__(self) -> None:
         super().__init__()
