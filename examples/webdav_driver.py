@@ -126,9 +126,10 @@ def read_error(request: http.Request, response: http.Response) -> aiostorage.Sto
     if status < 300:
         return None
     if status in {404, 409}:  # 409: the folder that it would be in is not there
-        kind = aiostorage.ContainerNotFoundError if request.key is None else aiostorage.ObjectNotFoundError
-        kind = aiostorage.UploadNotFoundError if request.operation in UPLOADS else kind
-        return kind("it is not there")
+        if request.operation in UPLOADS:
+            return aiostorage.UploadNotFoundError("there is no such upload (any more)")
+        missing = aiostorage.ContainerNotFoundError if request.key is None else aiostorage.ObjectNotFoundError
+        return missing("it is not there")
     if status == 405:  # what is there is not what this can be done to
         taken = aiostorage.AlreadyExistsError("there is something of this name")
         return taken if request.method == "MKCOL" else aiostorage.ObjectNotFoundError("there is a folder of this name")
@@ -289,6 +290,8 @@ class WebDAVBackend:
             start, stop, size = http.which_bytes(stream.status, stream.headers, options.byte_range)
         except ValueError as error:
             await stream.aclose()
+            if stream.headers.get("content-range", "").endswith("/0"):  # a server in Go answers "bytes 0--1/0"
+                raise aiostorage.RangeNotSatisfiableError("the object is empty") from error
             raise aiostorage.UnexpectedResponseError(str(error), container=container, key=key) from error
         info = ObjectInfo(
             key=key,

@@ -20,7 +20,7 @@ MOST = 7
 
 
 def code(text: str) -> list[tuple[int, str]]:
-    """The lines of code with their numbers: without imports, docstrings, comments, lone brackets, and the heads of functions.
+    """The lines of code with their numbers: no imports, docstrings, comments, brackets, and heads of functions.
 
     What a method of the protocol is called, and what it is given, each provider says in the same words.
     """
@@ -76,4 +76,5 @@ def test_no_provider_is_a_copy_of_another() -> None:
 def test_a_copy_would_be_found() -> None:
     text = sources()["s3"]["s3/names.py"]
     found = {"s3": {"names.py": text}, "other": {"copied.py": text.replace("    ", "  ")}}
-    assert ["names.py", "copied.py"] == [place.partition(":")[0] for place in next(repeated(found, MOST + 1))]
+    places = next(repeated(found, MOST + 1))
+    assert [place.partition(":")[0] for place in places] == ["names.py", "copied.py"]

@@ -152,12 +152,12 @@ class ContractBase:
 
     def keepable(self, options: WriteObjectOptions, *drivers: Driver) -> WriteObjectOptions:
         """Of headers and metadata, what all of these drivers say their objects keep."""
-        kept = options.copy()
+        kept = cast("dict[str, object]", options)  # its names are not literals here
         for capability, names in (("object_headers", HEADER_NAMES), ("object_metadata", ("metadata",))):
             offered = [self.offers(driver, capability) for driver in drivers]  # each of them is noted
             if not all(offered):
-                kept = cast("WriteObjectOptions", {name: kept[name] for name in kept if name not in names})
-        return kept
+                kept = {name: value for name, value in kept.items() if name not in names}
+        return cast("WriteObjectOptions", kept)  # it has fewer, and all are optional
 
     def deviates(self, deviation: Deviation) -> bool:
         """Whether the provider is declared to do this otherwise; asking is noted for the report."""
