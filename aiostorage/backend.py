@@ -1,4 +1,4 @@
-"""What whoever adds a provider fills in: one coroutine for one request, and nothing to inherit.
+r"""What whoever adds a provider fills in: one coroutine for one request, and nothing to inherit.
 
 ``Driver``, ``Container`` and ``Object`` are written once, over this protocol. A backend does not
 retry a whole transfer, split objects into parts, iterate over pages, or guess: it makes the one
@@ -14,6 +14,62 @@ Rules for all of them:
 * Every method may be cancelled at any ``await``, and then leaves no connection, file or task open.
 * ``on_sent`` is called with the number of body bytes that have moved since the last call, from the
   event loop's thread; a negative number takes back what a failed attempt had reported.
+
+Write a driver in an afternoon
+------------------------------
+
+``examples/webdav_driver.py`` is one, for any WebDAV server, in the order of these steps. It needs nothing of
+this package but public names: values and errors from ``aiostorage``, what HTTP takes from
+:mod:`aiostorage.http`, and the tests from :mod:`aiostorage.testing`.
+
+1.  **Say what the provider can do**, in a :class:`~aiostorage.models.Capabilities`. All is False unless you
+    say otherwise, and :class:`~aiostorage.driver.Driver` refuses what is False before it asks the backend.
+    Begin with only the ``limits``, and add what you have written.
+
+2.  **Say which names it can hold**, in :meth:`Backend.check_name`. What cannot be stored under exactly that
+    name is refused.
+
+3.  **Write what needs no network as functions.** A function for each request makes a
+    :class:`aiostorage.http.Request`, and one for each answer reads it. Two more are handed to the
+    :class:`aiostorage.http.HTTPClient`: ``sign``, which makes what goes over the wire in each attempt, and
+    ``read_error``, which tells what an answer that is no success means, and whether the same request may
+    succeed later. :data:`aiostorage.http.BY_STATUS` has what all services agree on. ``is_repeatable=False`` is for
+    requests that do harm when they are sent twice, because the first answer was lost.
+
+4.  **Fill in the protocol**, in the order in which the tests can use it. :meth:`Backend.create_container`,
+    ``head_container`` and ``delete_container``; ``put_object``, ``get_object``, ``head_object`` and
+    ``delete_object``; ``list_objects`` and ``list_containers``; then ``copy_object`` if there is a copy on the
+    server; the uploads by parts, ``create_upload`` to ``list_parts``; the rest refuse with
+    :class:`~aiostorage.errors.UnsupportedError`. Two promises want thought with every provider. *Whole or not
+    at all*: where the provider does not publish so, write under a name that no listing shows, and rename.
+    *Nothing is left*: what was begun is undone when it fails or is cancelled, and a request whose effect must be
+    known first is waited for with :func:`aiostorage.http.run_to_end`.
+
+5.  **Run the contract.** :class:`aiostorage.testing.DriverContract` is every promise as a test. A subclass gives
+    it the driver, and a :class:`~aiostorage.testing.Witness`: another way to what the provider holds, which
+    arranges and checks it. For the example that is the folder that the server serves::
+
+        class TestWebDAV(DriverContract):
+            refused_keys = {r"[\x00-\x1f\x7f]": "control characters are in no URL"}
+            deviations = {Deviation.NO_NESTED_KEYS: "keys are the paths of files"}
+
+            @pytest.fixture
+            async def driver(self):
+                async with webdav_driver("http://localhost:8080") as driver:
+                    yield driver
+
+            @pytest.fixture
+            def witness(self):
+                return FolderWitness("/srv/dav")
+
+    ``pytest`` runs it, with the plugin of ``anyio`` that comes with it. What is False in the capabilities must be
+    refused, what is True must work; what the provider does otherwise is declared as a
+    :class:`~aiostorage.testing.Deviation` with a reason, and one that is not needed (any more) fails.
+    ``tests/examples/test_webdav.py`` is the whole of it.
+
+6.  **Hand it out**: ``Driver(WebDAVBackend(url))`` has all that a driver of this package has. Parts, pages,
+    ranges, readers, writers, retries of broken bodies, concurrency and cancellation are done, once, above the
+    backend.
 """
 
 from __future__ import annotations

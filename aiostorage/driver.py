@@ -303,7 +303,8 @@ class Driver(AdministrativeOperations, UploadOperations):
         """Store an object, whole and checked or not at all.
 
         What fits into one part is one request; what is larger goes in parts, several at once, so that
-        at most ``part_size_bytes * (concurrency + 1)`` bytes are held in memory whatever the source.
+        at most ``part_size_bytes * (concurrency + 1)`` bytes are held in memory whatever the source
+        (or one part, where the provider's limits make one larger than that).
         A failure, a cancellation or an exception in the source leaves nothing behind, unless there is
         a ``checkpoint``.
 
@@ -622,6 +623,8 @@ class Driver(AdministrativeOperations, UploadOperations):
 
     def _write_options(self, operation: str, name: str, options: WriteObjectOptions) -> WriteOptions:
         written = write_options(name, options)
+        if not self.capabilities.object_headers and options.get("content_type") is None:
+            written = replace(written, content_type=None)  # the provider's guess is as good as ours
         if (missing := self.capabilities.missing_for(written)) is not None:
             raise UnsupportedError(f"there is no {missing} here", provider=self.name, operation=operation)
         return written

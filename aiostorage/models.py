@@ -290,6 +290,18 @@ class WriteOptions:
     extra: Mapping[str, str] = field(default_factory=_empty)
 
     @property
+    def headers(self) -> Mapping[str, str]:
+        """Those of the five headers that are given, by the names that they have here."""
+        headers = {
+            "content_type": self.content_type,
+            "cache_control": self.cache_control,
+            "content_disposition": self.content_disposition,
+            "content_encoding": self.content_encoding,
+            "content_language": self.content_language,
+        }
+        return {name: value for name, value in headers.items() if value is not None}
+
+    @property
     def customer_key(self) -> CustomerKey | None:
         """The key that each further request on the object needs, if there is one."""
         return self.encryption if isinstance(self.encryption, CustomerKey) else None
@@ -523,6 +535,8 @@ class Capabilities:
         server_side_copy: Objects are copied without passing through the client.
         versioning: Listings can show every version, and versions can be read and deleted.
         object_metadata: Objects carry user metadata.
+        object_headers: Objects keep the headers that go with their content: its type, encoding and language,
+            disposition and cache control. Where they do not, the type is the provider's own guess.
         presign: Requests can be signed for others to send.
         cdn: Containers have a :class:`~aiostorage.backend.CDN`: at least public URLs.
         conditional_parts: The two conditions on writes are obeyed by uploads by parts, too.
@@ -551,6 +565,7 @@ class Capabilities:
     server_side_copy: bool = False
     versioning: bool = False
     object_metadata: bool = True
+    object_headers: bool = True
     presign: bool = False
     cdn: bool = False
     conditional_parts: bool = False
@@ -576,6 +591,10 @@ class Capabilities:
         The conditions are not looked at: what becomes of them depends on the operation.
         """
         encryption, checksum = options.encryption, options.checksum
+        if options.metadata and not self.object_metadata:
+            return "metadata of objects"
+        if not self.object_headers and options.headers:
+            return "headers of objects"
         if options.tags and not self.tags:
             return "tagging of objects"
         if options.acl is not None and not self.acl:

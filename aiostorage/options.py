@@ -82,7 +82,7 @@ class TransferOptions(TypedDict, total=False):
     """How a driver moves large objects, unless a call says otherwise."""
 
     part_size_bytes: int
-    """Bytes of a part (8 MiB). It grows where the provider's limits demand it."""
+    """Bytes of a part (8 MiB). It grows where the provider's limits demand it; then fewer are under way at once."""
     concurrency: int
     """Parts, ranges or batches under way at once (8)."""
 

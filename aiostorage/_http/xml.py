@@ -13,7 +13,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Collection, Mapping
 
 MAX_BYTES = 32 * 1024 * 1024
 """No answer is nearly as long: a page holds 1000 to 5000 keys of 1024 bytes."""
@@ -49,7 +49,7 @@ class Document:
     records: list[tuple[str, Record]]
 
 
-def parse(body: bytes, *, wrappers: Container[str] = ()) -> Document:
+def parse(body: bytes, *, wrappers: Collection[str] = ()) -> Document:
     """The document in a body.
 
     Args:
@@ -76,7 +76,7 @@ def parse(body: bytes, *, wrappers: Container[str] = ()) -> Document:
         raise MalformedXMLError(expat.errors.messages[error.code]) from None
 
 
-def _parse(body: bytes, wrappers: Container[str], translation: Mapping[int, int]) -> Document:
+def _parse(body: bytes, wrappers: Collection[str], translation: Mapping[int, int]) -> Document:
     root, text = "", ""
     fields: Record = {}
     records: list[tuple[str, Record]] = []
@@ -86,7 +86,7 @@ def _parse(body: bytes, wrappers: Container[str], translation: Mapping[int, int]
     # Closures, and no element tree: a page of 1000 keys makes 20,000 of these calls.
     def start(name: str, attributes: Mapping[str, str]) -> None:
         nonlocal depth, record, root, text
-        if name in wrappers:
+        if wrappers and _local(name) in wrappers:
             return
         depth += 1
         if depth == 2:
@@ -102,7 +102,7 @@ def _parse(body: bytes, wrappers: Container[str], translation: Mapping[int, int]
 
     def end(name: str) -> None:
         nonlocal depth
-        if name in wrappers:
+        if wrappers and _local(name) in wrappers:
             return
         if depth == 3:
             record[_local(name)] = text

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from aiostorage._tasks import clean_up
 from aiostorage._transfer.budget import MemoryBudget
 from aiostorage._transfer.parts import MIB, part_size_for
-from aiostorage._transfer.source import ObjectSource, Verifier
-from aiostorage._transfer.upload import PartsUpload, upload
+from aiostorage._transfer.source import ObjectSource, Tally, Verifier
+from aiostorage._transfer.upload import PartsUpload, log, upload
 from aiostorage.body import StreamBody
-from aiostorage.errors import ObjectChangedError
+from aiostorage.errors import ChecksumMismatchError, ObjectChangedError, UnsupportedError
 from aiostorage.models import ByteRange, KMSKey, ManagedKey, ReadOptions, WriteOptions
 
 if TYPE_CHECKING:
@@ -63,7 +64,14 @@ async def copy_within(
         options = replace(options, tags=await backend.administration().get_tags(source))
     nothing = MemoryBudget(0)  # the bytes do not come here
     async with PartsUpload(
-        backend, container, key, options, concurrency=concurrency, budget=nothing, on_sent=None
+        backend,
+        container,
+        key,
+        options,
+        part_size=part_size,
+        concurrency=concurrency,
+        budget=nothing,
+        on_sent=None,
     ) as parts:
         while parts.size < size:
             length = min(part_size, size - parts.size)
@@ -91,24 +99,47 @@ async def copy_between(
     budget: MemoryBudget,
     on_sent: OnSent | None,
 ) -> ObjectInfo:
-    """Stream an object from one provider to another, checked on the way if the source has a hash."""
+    """Stream an object from one provider to another.
+
+    What is read is compared with the hash of the source before anything is published, and what was
+    written with that of the target, as far as they tell one of the whole object.
+
+    Raises:
+        ChecksumMismatchError: Bytes have changed on the way. There is no copy.
+        UnsupportedError: The object has headers or metadata that the target would lose.
+    """
+    tally = Tally(at_once=max(part_size, target.capabilities.limits.min_part_size_bytes))
+    await tally.begin()
     body = await source.open()
     async with source.read_range(body=body) as reader:
-        stream = StreamBody(_verified(reader, Verifier(body.info.object_hash)), size=body.info.size)
+        written = options or copied_options(body.info)
+        if options is None and not target.capabilities.object_headers:
+            written = replace(written, content_type=None)  # most objects have one, which nobody has asked for
+        if (missing := target.capabilities.missing_for(written)) is not None:
+            raise UnsupportedError(
+                f"there is no {missing} here; give the copy options of its own, such as metadata={{}}",
+                provider=target.name,
+                operation="copy",
+                container=container,
+                key=key,
+            )
+        stream = StreamBody(_verified(reader, Verifier(body.info.object_hash), tally), size=body.info.size)
         try:
-            return await upload(
+            info = await upload(
                 target,
                 container,
                 key,
                 stream,
-                options or copied_options(body.info),
+                written,
                 part_size=part_size,
                 concurrency=concurrency,
                 budget=budget,
                 on_sent=on_sent,
             )
+            await _check_written(tally, target, container, info)
         finally:
             await stream.aclose()
+    return info
 
 
 def copied_options(info: ObjectInfo) -> WriteOptions:
@@ -144,9 +175,25 @@ def kept_options(info: ObjectInfo) -> WriteOptions:
     )
 
 
-async def _verified(reader: RangeReader, verifier: Verifier) -> AsyncIterator[bytes]:
+async def _check_written(tally: Tally, target: Backend, container: str, info: ObjectInfo) -> None:
+    """Compare what is stored with what was sent; what is wrong is removed."""
+    try:
+        tally.check(info.object_hash)
+    except ChecksumMismatchError as error:
+        error.provider, error.operation, error.container, error.key = target.name, "copy", container, info.key
+        has_condition = target.capabilities.delete_if_match
+        removal = target.delete_object(
+            container, info.key, version_id=info.version_id, if_match=info.etag if has_condition else None
+        )
+        if (failure := await clean_up(removal)) is not None:
+            log.warning("a wrong copy of %r in %r may be left behind: %s", info.key, container, failure)
+        raise
+
+
+async def _verified(reader: RangeReader, verifier: Verifier, tally: Tally) -> AsyncIterator[bytes]:
     """The chunks of an object; at the end, before anything is published, they are checked."""
     while chunk := await reader.chunk():
         await verifier.update(chunk)
+        await tally.update(chunk)
         yield chunk
     verifier.check()

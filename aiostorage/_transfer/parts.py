@@ -46,7 +46,7 @@ def growing_part_size(number: int, wanted: int, limits: Limits) -> int:
     Raises:
         InvalidArgumentError: The provider allows no further part.
     """
-    base = max(wanted, limits.min_part_size_bytes, _EQUAL_PART_BYTES if limits.equal_parts else 0)
+    base = _first_part_size(wanted, limits)
     if number > limits.max_parts:
         hint = ""
         if limits.equal_parts:
@@ -55,3 +55,16 @@ def growing_part_size(number: int, wanted: int, limits: Limits) -> int:
     if limits.equal_parts:
         return min(base, limits.max_part_size_bytes)
     return min(base << ((number - 1) * _TIERS // limits.max_parts), limits.max_part_size_bytes)
+
+
+def memory_for(wanted: int, concurrency: int, limits: Limits) -> int:
+    """The bytes that an upload may hold: so many parts on their way as are wanted, and one that is being filled.
+
+    Parts that grow do not make it more. At least one part can always be held, however large.
+    """
+    return _first_part_size(wanted, limits) * (concurrency + 1)
+
+
+def _first_part_size(wanted: int, limits: Limits) -> int:
+    """The size of a part before the number of parts makes it larger."""
+    return max(wanted, limits.min_part_size_bytes, _EQUAL_PART_BYTES if limits.equal_parts else 0)

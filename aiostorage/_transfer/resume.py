@@ -67,7 +67,7 @@ async def upload_resumably(
     """
     if isinstance(body, StreamBody):
         raise InvalidArgumentError("a stream cannot be read again, so an upload of it cannot go on later")
-    part_size = part_size_for(body.size, part_size, backend.capabilities.limits)
+    wanted_size, part_size = part_size, part_size_for(body.size, part_size, backend.capabilities.limits)
     wanted = Checkpoint(
         provider=backend.name,
         container=container,
@@ -96,7 +96,15 @@ async def upload_resumably(
     else:
         journal = Journal(store, wanted, upload)
         async with PartsUpload(
-            backend, container, key, options, concurrency=concurrency, budget=budget, on_sent=on_sent, journal=journal
+            backend,
+            container,
+            key,
+            options,
+            part_size=wanted_size,
+            concurrency=concurrency,
+            budget=budget,
+            on_sent=on_sent,
+            journal=journal,
         ) as parts:
             while parts.size < body.size:
                 length = min(part_size, body.size - parts.size)

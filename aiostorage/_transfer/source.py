@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from aiostorage.checksums import update
+from aiostorage.checksums import load, update
 from aiostorage.errors import (
     ChecksumMismatchError,
     ObjectChangedError,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aiostorage.backend import Backend, ObjectBody
     from aiostorage.hashing import Hasher
-    from aiostorage.models import ObjectHash, ObjectInfo
+    from aiostorage.models import HashAlgorithm, ObjectHash, ObjectInfo
 
 T = TypeVar("T")
 
@@ -43,6 +43,8 @@ MAX_BREAKS = 5
 
 MAX_MISREADS = 2
 """How often bytes that are not those that were stored are read again."""
+
+_TALLIED: Final[tuple[HashAlgorithm, ...]] = ("md5", "crc32", "crc32c", "crc64nvme")
 
 SMALL_BYTES = 1024 * 1024
 """What is read again from its start, rather than from where it broke off."""
@@ -256,13 +258,55 @@ class Verifier:
             ChecksumMismatchError: These are not the bytes that were stored.
         """
         if self._hasher is not None and self._expected is not None:
-            actual = self._hasher.digest().hex()
-            if actual != self._expected.value:
-                raise ChecksumMismatchError(
-                    f"the bytes that came have {self._expected.algorithm} {actual}, "
-                    f"those that were stored {self._expected.value}",
-                    retryable=True,
-                )
+            _compare(self._hasher, self._expected)
+
+
+class Tally:
+    """Hashes of bytes that go by in order, to compare them with whatever hash a provider tells afterwards.
+
+    Nobody knows before which one that will be. CRCs cost little where the processor has instructions for
+    them. Of an object that is not stored at once no provider tells an MD5, so that one is not kept for long.
+
+    Args:
+        at_once: The most bytes that are stored in one request.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._size = 0
+        self._hashers: dict[HashAlgorithm, Hasher] = {}
+
+    async def begin(self) -> None:
+        """Get ready; this imports what computes the hashes."""
+        for algorithm in _TALLIED:
+            if await load(algorithm) and (hasher := new_hasher(algorithm)) is not None:
+                self._hashers[algorithm] = hasher
+
+    async def update(self, chunk: bytes) -> None:
+        """Take in the next bytes."""
+        self._size += len(chunk)
+        if self._size > self._at_once:
+            self._hashers.pop("md5", None)
+        for hasher in self._hashers.values():
+            await update(hasher, chunk)
+
+    def check(self, told: ObjectHash | None) -> None:
+        """Compare, after the last byte, if what is told is a hash of the whole object, and one that is kept here.
+
+        Raises:
+            ChecksumMismatchError: What is stored is not what went by.
+        """
+        hasher = None if told is None or told.scope != "object" else self._hashers.get(told.algorithm)
+        if hasher is not None and told is not None:
+            _compare(hasher, told)
+
+
+def _compare(hasher: Hasher, told: ObjectHash) -> None:
+    actual = hasher.digest().hex()
+    if actual != told.value:
+        raise ChecksumMismatchError(
+            f"the bytes that came have {told.algorithm} {actual}, those that were stored {told.value}", retryable=True
+        )
 
 
 async def reading_again(read: Callable[[], Awaitable[T]]) -> T:

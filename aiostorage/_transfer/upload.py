@@ -1,8 +1,10 @@
 """The chunk pipeline: a body goes to a provider in one request, or in parts sent concurrently.
 
 Memory held for parts is at most ``part_size * (concurrency + 1)``: those on their way, and the one
-that a stream is filling. Parts of memory and files are read where they lie, each by its own task.
-All uploads of a driver share one budget for those on their way.
+that a stream is filling. Where the provider's limits make parts larger than that size, fewer are on
+their way at once; only a part that is larger than all of it goes beyond it, alone. Parts of memory and
+files are read where they lie, each by its own task. All uploads of a driver share one budget, too, for
+those on their way.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import logging
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from aiostorage._tasks import Group, clean_up, run_to_end
-from aiostorage._transfer.parts import growing_part_size, part_size_for
+from aiostorage._transfer.budget import MemoryBudget
+from aiostorage._transfer.parts import growing_part_size, memory_for, part_size_for
 from aiostorage.body import FileBody, MemoryBody, StreamBody
 from aiostorage.errors import ClosedError, StorageError, UploadNotFoundError
 
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from types import TracebackType
 
-    from aiostorage._transfer.budget import MemoryBudget
     from aiostorage._transfer.resume import Journal
     from aiostorage.backend import Backend, OnSent
     from aiostorage.body import Body
@@ -60,7 +62,7 @@ async def upload(
         body: What to store; it is not closed here.
         options: How to store it.
         part_size: Bytes of a part, unless the provider's limits ask for more.
-        concurrency: Parts on their way at once.
+        concurrency: Parts on their way at once, and fewer of those that are larger.
         budget: Memory for parts on their way, of all uploads together.
         on_sent: Told how many bytes have moved.
 
@@ -79,7 +81,7 @@ async def upload(
     if is_whole:
         return await backend.put_object(container, key, first, options, on_sent=on_sent)
     async with PartsUpload(
-        backend, container, key, options, concurrency=concurrency, budget=budget, on_sent=on_sent
+        backend, container, key, options, part_size=part_size, concurrency=concurrency, budget=budget, on_sent=on_sent
     ) as parts:
         match body:
             case MemoryBody() | FileBody():
@@ -88,7 +90,8 @@ async def upload(
             case StreamBody():
                 while first:
                     await parts.add_buffer(first)
-                    first = await body.read(next(sizes))
+                    await parts.make_room(size := next(sizes))
+                    first = await body.read(size)
         return await parts.complete()
 
 
@@ -106,6 +109,8 @@ class PartsUpload:
     the context manager.
 
     With a ``journal`` it is not aborted, but left for a later process to go on with.
+
+    ``part_size`` is what was asked for: so many bytes, times ``concurrency + 1``, may be held.
     """
 
     def __init__(
@@ -115,6 +120,7 @@ class PartsUpload:
         key: str,
         options: WriteOptions,
         *,
+        part_size: int,
         concurrency: int,
         budget: MemoryBudget,
         on_sent: OnSent | None,
@@ -129,6 +135,8 @@ class PartsUpload:
         self._concurrency = concurrency
         self._budget = budget
         self._slots = asyncio.Semaphore(concurrency)
+        self._room = MemoryBudget(memory_for(part_size, concurrency, backend.capabilities.limits))
+        self._reserved = 0
         self._group = Group()
         self._failure: BaseException | None = None
         self._is_given_up = False
@@ -153,9 +161,19 @@ class PartsUpload:
             if self._upload is not None and self._journal is None:
                 await self._abort(self._upload)
 
+    async def make_room(self, size: int) -> None:
+        """Wait until so many bytes may be held for the next part, which is about to be filled.
+
+        Asking again before that part is added changes nothing.
+        """
+        if not self._reserved:
+            await self._room.take(size)
+            self._reserved = size
+
     async def add(self, size: int, send: SendPart, *, memory: int = 0) -> None:
         """Have ``send`` store the next part as soon as there is a slot, and room for the memory it takes."""
         upload = await self._begin()
+        await self.make_room(memory)
         await self._acquire_slot()
         try:
             await self._budget.take(memory)
@@ -163,8 +181,9 @@ class PartsUpload:
             self._slots.release()
             raise
         self.count += 1
+        room, self._reserved = self._reserved, 0
         self._group.start(
-            self._run(send, upload, self.count, self.size), finish=functools.partial(self._give_back, memory)
+            self._run(send, upload, self.count, self.size), finish=functools.partial(self._give_back, memory, room)
         )
         self.size += size
 
@@ -248,8 +267,9 @@ class PartsUpload:
             if not (self._is_given_up and isinstance(error, StorageError)):
                 raise
 
-    def _give_back(self, memory: int) -> None:
+    def _give_back(self, memory: int, room: int) -> None:
         self._budget.give_back(memory)
+        self._room.give_back(room)
         self._slots.release()
 
     async def _abort(self, upload: Upload) -> None:

@@ -45,7 +45,7 @@ class ObjectWriter:
         self._options = options
         self._part_size = part_size
         self._parts = PartsUpload(
-            backend, container, key, options, concurrency=concurrency, budget=budget, on_sent=None
+            backend, container, key, options, part_size=part_size, concurrency=concurrency, budget=budget, on_sent=None
         )
         self._buffer = bytearray()
         self._position = 0
@@ -95,6 +95,7 @@ class ObjectWriter:
             written = len(view)
             while True:
                 size = growing_part_size(self._parts.count + 1, self._part_size, self._backend.capabilities.limits)
+                await self._parts.make_room(size)
                 room = size - len(self._buffer)
                 self._buffer += view[:room]
                 self._position += min(room, len(view))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tests.servers.base import S3Server, free_port
+from tests.servers.base import S3Server, Server, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,3 +34,32 @@ class RcloneServer(S3Server):
         self.spawn("rclone", command)
         self.wait_for(port)
         self.endpoint = f"http://127.0.0.1:{port}"
+
+
+class RcloneWebDAVServer(Server):
+    """``rclone serve webdav`` over the same kind of folder, for one user."""
+
+    name = "rclone"
+    username: ClassVar[str] = "rclone-user"
+    password: ClassVar[str] = "rclone: secret, ü"
+    url: str
+
+    @property
+    def data(self) -> Path:
+        """What it serves."""
+        return self.run_dir / "data"
+
+    def start(self) -> None:
+        self.data.mkdir()
+        (self.run_dir / "rclone.conf").touch()
+        port = free_port()
+        command = [str(self.home / "bin" / "rclone"), "serve", "webdav", str(self.data), "--addr", f"127.0.0.1:{port}"]
+        command += ["--user", self.username, "--pass", self.password, "--config", str(self.run_dir / "rclone.conf")]
+        # It remembers no folder, so that what others put there is seen at once.
+        command += ["--vfs-cache-mode", "off", "--dir-cache-time", "0s"]
+        self.spawn("rclone", command)
+        self.wait_for(port)
+        self.url = f"http://127.0.0.1:{port}"
+
+    def environ(self) -> dict[str, str]:
+        return {"WEBDAV_URL": self.url, "WEBDAV_USERNAME": self.username, "WEBDAV_PASSWORD": self.password}

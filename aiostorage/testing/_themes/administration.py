@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from aiostorage.driver import Driver
     from aiostorage.models import HashAlgorithm
     from aiostorage.object import Object
-    from aiostorage.options import UploadOptions
+    from aiostorage.options import UploadOptions, WriteObjectOptions
     from aiostorage.testing.witness import Witness
 
 ALGORITHMS: tuple[HashAlgorithm, ...] = ("md5", "sha1", "sha256", "crc32", "crc32c", "crc64nvme")
@@ -99,9 +99,12 @@ class Administration(ContractBase):
     async def test_only_what_is_named_changes(self, driver: Driver, container: Container, witness: Witness) -> None:
         """The content, and all that is not named, stay as they are."""
         metadata = {"keep": "1", "drop": "2", "alter": "3"} if self.offers(driver, "object_metadata") else {}
-        obj = await container.upload_object(
-            b"content", "key", content_type="text/x-own", cache_control="no-store", metadata=metadata
-        )
+        options: WriteObjectOptions = {
+            "content_type": "text/x-own",
+            "cache_control": "no-store",
+            "metadata": metadata,
+        }
+        obj = await container.upload_object(b"content", "key", **self.keepable(options, driver))
         if self.offers(driver, "tags"):
             await obj.set_tags(TAGS)
         if not (self.offers(driver, "update_in_place") or self.offers(driver, "replaces_metadata")):

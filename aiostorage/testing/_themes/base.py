@@ -8,7 +8,7 @@ import re
 import secrets
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, cast
 
 import pytest
 
@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
     from aiostorage.container import Container
     from aiostorage.driver import Driver
+    from aiostorage.options import WriteObjectOptions
     from aiostorage.testing.witness import Witness
 
 T = TypeVar("T")
 
 SMALLEST_PART_BYTES = 64 * 1024
+
+HEADER_NAMES: Final = (
+    "content_type", "cache_control", "content_disposition", "content_encoding", "content_language",
+)  # fmt: skip
 
 CAPABILITIES = [field.name for field in dataclasses.fields(Capabilities) if field.name != "limits"]
 
@@ -144,6 +149,15 @@ class ContractBase:
         """Whether the driver says it can do this, by a name in ``Capabilities``; asking is noted for the report."""
         self._asked.append(capability)
         return bool(getattr(driver.capabilities, capability))
+
+    def keepable(self, options: WriteObjectOptions, *drivers: Driver) -> WriteObjectOptions:
+        """Of headers and metadata, what all of these drivers say their objects keep."""
+        kept = cast("dict[str, object]", options)  # its names are not literals here
+        for capability, names in (("object_headers", HEADER_NAMES), ("object_metadata", ("metadata",))):
+            offered = [self.offers(driver, capability) for driver in drivers]  # each of them is noted
+            if not all(offered):
+                kept = {name: value for name, value in kept.items() if name not in names}
+        return cast("WriteObjectOptions", kept)  # it has fewer, and all are optional
 
     def deviates(self, deviation: Deviation) -> bool:
         """Whether the provider is declared to do this otherwise; asking is noted for the report."""

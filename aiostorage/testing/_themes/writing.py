@@ -45,7 +45,8 @@ class Writing(ContractBase):
         """Parts go while there is more to come; the buffer that was written may be used again."""
         data = content(3 * part_size + 100)
         buffer = bytearray(10_007)
-        async with container.open_writer("key.txt", part_size_bytes=part_size, metadata={"owner": "Ada"}) as writer:
+        options = self.keepable({"part_size_bytes": part_size, "metadata": {"owner": "Ada"}}, container.driver)
+        async with container.open_writer("key.txt", **options) as writer:
             for start in range(0, len(data), len(buffer)):
                 piece = data[start : start + len(buffer)]
                 buffer[: len(piece)] = piece
@@ -55,7 +56,7 @@ class Writing(ContractBase):
         assert writer.info is not None
         assert hash_is_right(writer.info.object_hash, data)
         found = await container.get_object("key.txt")
-        assert found.content_type == "text/plain"
+        assert found.content_type == "text/plain" or not self.offers(container.driver, "object_headers")
 
     async def test_one_write_of_many_parts(self, container: Container, witness: Witness, part_size: int) -> None:
         """A write may be larger than any part."""

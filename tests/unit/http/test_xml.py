@@ -113,3 +113,9 @@ def test_wrappers_at_any_depth_and_attributes_of_texts() -> None:
     document = xml.parse(body, wrappers=("Blobs", "Properties"))
     assert document.records == [("Blob", {"Name": "a%2F", "Name@Encoded": "true", "Size": "1"})]
     assert document.fields == {"Next": ""}
+
+
+def test_a_wrapper_is_known_whatever_its_prefix() -> None:
+    """WebDAV servers call the same element ``D:prop``, ``lp1:prop`` or ``prop``."""
+    body = b'<D:all xmlns:D="DAV:"><D:one><D:href>/a</D:href><D:prop><D:size>1</D:size></D:prop></D:one></D:all>'
+    assert xml.parse(body, wrappers={"prop"}).records == [("one", {"href": "/a", "size": "1"})]

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aiostorage import MemoryDriver, ObjectChangedError, PreconditionFailedError
+from aiostorage import ChecksumMismatchError, MemoryDriver, ObjectChangedError, PreconditionFailedError
 from aiostorage._transfer import copy as copy_module
 from aiostorage.driver import Driver
 from aiostorage.models import WriteOptions
 from aiostorage.providers.memory.backend import MemoryBackend
 
 if TYPE_CHECKING:
-    from aiostorage import Capabilities, ObjectInfo, Part, Upload
+    from aiostorage import Buffer, Capabilities, ObjectInfo, Part, Upload
+    from aiostorage.backend import OnSent
     from aiostorage.models import ByteRange, ObjectRef
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +42,20 @@ def described(info: ObjectInfo) -> WriteOptions:
     )
 
 
+class Wrong(MemoryBackend):
+    """Memory that stores another byte than it was given, and tells the hash of what it has."""
+
+    async def put_object(
+        self, container: str, key: str, body: Buffer, options: WriteOptions, *, on_sent: OnSent | None = None
+    ) -> ObjectInfo:
+        return await super().put_object(container, key, bytes(body).replace(b"y", b"z"), options, on_sent=on_sent)
+
+    async def upload_part(
+        self, upload: Upload, number: int, offset: int, body: Buffer, *, on_sent: OnSent | None = None
+    ) -> Part:
+        return await super().upload_part(upload, number, offset, bytes(body).replace(b"y", b"z"), on_sent=on_sent)
+
+
 class Backend(MemoryBackend):
     """Memory that copies no more than four bytes at once; ``replace_at`` has the source replaced before a part."""
 
@@ -59,6 +74,18 @@ class Backend(MemoryBackend):
         if self.copied == self.replace_at:
             await self.put_object(source.container, source.key, b"B" * 12, WriteOptions())
         return await super().copy_part(upload, number, source, byte_range)
+
+
+@pytest.mark.parametrize("part_size", [100, 4])
+async def test_what_another_provider_has_stored_wrongly_is_found_and_removed(part_size: int) -> None:
+    async with MemoryDriver() as driver, Driver(Wrong()) as other:
+        obj = await (await driver.create_container("bucket")).upload_object(b"xxxxxyxxxx", "from")
+        target = await other.create_container("bucket")
+        with pytest.raises(ChecksumMismatchError) as caught:
+            await obj.copy_to(target, "to", part_size_bytes=part_size)
+        assert (caught.value.operation, caught.value.key) == ("copy", "to")
+        assert [each.name async for each in target.list_objects()] == []
+        assert (await other.backend.list_uploads("bucket", prefix="", token=None)).items == []
 
 
 @pytest.fixture(autouse=True)
