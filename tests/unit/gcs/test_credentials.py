@@ -73,6 +73,7 @@ def found_in(document: JSONObject) -> Any:
     return identity_in(document, SCOPES, NETWORK, where="the file").source
 
 
+@pytest.mark.verifies("credentials: service account", on="fake")
 async def test_a_key_of_a_service_account() -> None:
     async with ScriptedServer(answer=Google()) as server:
         identity = identity_in(key_file(f"{server.url}/token"), SCOPES, NETWORK, where="the file")
@@ -90,6 +91,7 @@ async def test_a_key_that_is_none() -> None:
         assert caught.value.__context__ is None or "hunter2" not in repr(caught.value.__context__)
 
 
+@pytest.mark.verifies("credentials: authorized user", on="fake")
 async def test_a_person_who_has_logged_in() -> None:
     async with ScriptedServer(answer=Google()) as server:
         assert (await found_in(user_file(server.url)).fetch(NOW)).token == "hunter2token"
@@ -100,6 +102,7 @@ async def test_a_person_who_has_logged_in() -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json", "url"])
+@pytest.mark.verifies("credentials: workload identity (file or URL)", on="fake")
 async def test_an_identity_of_another_house(tmp_path: Path, form: str) -> None:
     path = tmp_path / "subject"
     async with ScriptedServer(answer=Google()) as server:
@@ -139,6 +142,7 @@ async def test_a_token_of_another_house_that_is_missing(tmp_path: Path) -> None:
             await found_in(federated_file("https://nowhere.example", source)).fetch(NOW)
 
 
+@pytest.mark.verifies("credentials: impersonation", on="fake")
 async def test_somebody_who_acts_as_an_account() -> None:
     async with ScriptedServer(answer=Google()) as server:
         document = {
@@ -158,6 +162,7 @@ async def test_somebody_who_acts_as_an_account() -> None:
             await identity.source.fetch(NOW + timedelta(days=1))
 
 
+@pytest.mark.verifies("credentials: metadata server", on="fake")
 async def test_the_machine() -> None:
     async with ScriptedServer(answer=Google()) as server:
         here = Machine(host=f"127.0.0.1:{server.port}", scopes=SCOPES)
@@ -248,6 +253,7 @@ def written(path: Path, document: JSONObject) -> Path:
     return path
 
 
+@pytest.mark.verifies("credentials: the order of places", on="fake")
 async def test_the_order_of_places(tmp_path: Path) -> None:
     async with ScriptedServer(answer=Google()) as server:
         named = written(tmp_path / "named.json", {**key_file(f"{server.url}/token"), "client_email": "named@x"})
@@ -321,6 +327,7 @@ async def test_to_act_as_an_account(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert (await identity.source.fetch(NOW)).token == "hunter2target"  # type: ignore[union-attr]
 
 
+@pytest.mark.verifies("links: signed by IAM", on="fake")
 async def test_who_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with ScriptedServer(answer=Google()) as server:
         monkeypatch.setattr(impersonating, "IAM_URL", server.url)
