@@ -562,7 +562,9 @@ def keystone(server: KeystoneServer, **options: Any) -> SwiftDriver:
 
 
 @pytest.mark.verifies(
-    "credentials: Keystone 3: password, application credential, token",
+    "credentials: Keystone 3 by password",
+    "credentials: Keystone 3 by application credential",
+    "credentials: Keystone 3 by token",
     "credentials: region and interface",
     on="keystone",
 )

@@ -37,6 +37,7 @@ from aiostorage.errors import (
 from aiostorage.models import ByteRange, ObjectRef, WriteOptions
 from aiostorage.providers.azure import credentials, requests, signing
 from aiostorage.providers.azure.administration import AzureAdministration
+from aiostorage.providers.azure.backend import AzureBackend
 from tests.contract.azure_witness import service_client
 
 if TYPE_CHECKING:
@@ -398,7 +399,8 @@ async def test_a_body_that_is_not_what_it_should_be(
     once = RetryPolicy(max_attempts=1)
     async with driver_of(azurite_server, account_key=azurite_server.key, retry=once) as driver:
         backend, options = driver.backend, WriteOptions()
-        body, upload = b"content", await driver.backend.create_upload(container.name, KEY, options)
+        assert isinstance(backend, AzureBackend)
+        body, upload = b"content", await backend.create_upload(container.name, KEY, options)
         site, http = backend._site, backend._http
         for request in (
             requests.put_object(site, container.name, KEY, body, options, digests=digest, on_sent=None),

@@ -366,6 +366,34 @@ async def test_segments_stay_where_older_versions_are_kept_elsewhere(header: str
         assert not [line for line in asked if line.startswith(("DELETE", "POST"))]
 
 
+async def test_segments_of_an_object_below_stay() -> None:
+    below = f"/c_segments/key/{SEGMENT}00000001"  # of key/key, which other software has copied with its manifest
+    script: Script = {
+        ("HEAD", "/c_segments"): Answer(status=204),
+        ("HEAD", "/c"): Answer(status=204),
+        ("HEAD", "/c/key"): LARGE,
+        ("GET", "/c/key"): document([{"name": below}, {"name": f"/c_segments/{SEGMENT}00000002"}]),
+        ("DELETE", "/c/key"): Answer(status=204),
+        ("DELETE", f"/c_segments/{SEGMENT}00000002"): Answer(status=204),
+    }
+    async with cluster(script) as (backend, asked):
+        await backend.delete_object("c", "key")
+        deleted = [line for line in asked if line.startswith(("DELETE", "POST"))]
+    assert deleted == ["DELETE /c/key", f"DELETE /c_segments/{SEGMENT}00000002"]
+
+
+async def test_a_listing_of_segments_that_goes_in_circles() -> None:
+    script: Script = {
+        ("HEAD", "/c"): Answer(status=204),
+        ("PUT", "/c_segments"): Answer(status=202),
+        ("GET", "/c_segments"): document([{"name": f"{SEGMENT}00000001", "bytes": 1, "hash": "x"}]),
+    }
+    async with cluster(script) as (backend, _):
+        upload = await backend.create_upload("c", "key", WriteOptions())
+        with pytest.raises(UnexpectedResponseError):
+            await backend.abort_upload(upload)
+
+
 async def test_segments_that_cannot_be_removed_do_not_undo_what_was_done(caplog: pytest.LogCaptureFixture) -> None:
     script: Script = {
         ("HEAD", "/c_segments"): Answer(status=204),
