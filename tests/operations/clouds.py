@@ -35,7 +35,7 @@ AZURE: Final[Mapping[str, tuple[Operation, ...]]] = {
 GOOGLE: Final[Mapping[str, tuple[Operation, ...]]] = {
     "credentials": (
         *only("gcs fake", "service account", "authorized user", "workload identity (file or URL)", "impersonation"),
-        *only("fake", "metadata server", "the order of places"),
+        *only("fake", "workload identity (a program)", "metadata server", "the order of places"),
         *only("gcs", "a token renewed in the middle of an upload"),
         *only("fake", "none for STORAGE_EMULATOR_HOST"),
     ),

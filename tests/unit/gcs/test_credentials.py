@@ -119,6 +119,37 @@ async def test_an_identity_of_another_house(tmp_path: Path, form: str) -> None:
         assert await found.fetch(NOW) == AccessToken(token="hunter2token", expires_at=LATER)
 
 
+PROGRAM = """
+import json, os, sys
+told = [os.environ["GOOGLE_EXTERNAL_ACCOUNT_" + name] for name in ("AUDIENCE", "TOKEN_TYPE", "INTERACTIVE")]
+token = {"token_type": "urn:ietf:params:oauth:token-type:id_token", "id_token": "hunter2subject"}
+refusal = {"success": False, "code": "401", "message": "hunter2"}
+print(json.dumps({"version": 1, "success": True, **token, "told": told} if len(sys.argv) < 2 else refusal))
+"""
+
+
+@pytest.mark.verifies("credentials: workload identity (a program)", on="fake")
+async def test_an_identity_of_another_house_whose_token_a_program_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Source: https://google.aip.dev/auth/4117#determining-the-subject-token-in-executable-sourced-credentials."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = f"{sys.executable} {tmp_path / 'program.py'}"
+    async with ScriptedServer(answer=Google()) as server:
+
+        def source(command: str) -> Any:
+            return found_in(federated_file(server.url, {"executable": {"command": command, "timeout_millis": 30_000}}))
+
+        with pytest.raises(AuthenticationError, match="ALLOW_EXECUTABLES"):
+            await source(command).fetch(NOW)
+        monkeypatch.setenv("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "1")
+        assert await source(command).fetch(NOW) == AccessToken(token="hunter2token", expires_at=LATER)
+        for failing in (f"{command} refuse", f"{sys.executable} -c 'raise SystemExit(1)'", "/no/such/program hunter2"):
+            with pytest.raises(AuthenticationError) as caught:
+                await source(failing).fetch(NOW)
+            assert "hunter2" not in str(caught.value)
+
+
 async def test_an_identity_of_another_house_that_acts_as_an_account(tmp_path: Path) -> None:
     (tmp_path / "subject").write_text("hunter2subject")
     async with ScriptedServer(answer=Google()) as server:
