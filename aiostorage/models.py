@@ -552,7 +552,7 @@ class Capabilities:
         retention: Objects can have a :class:`Retention` and a legal hold.
         restore: Archived objects can be restored.
         encryption: Whose keys objects can be encrypted with.
-        checksums: Hashes that the provider checks and keeps when a write asks for them.
+        checksums: Hashes that the provider checks when a write asks for them, and keeps if it keeps any of the kind.
         settings: Names of the documents that a container has; see ``Container.get_setting``.
         extra: Names that the ``extra`` of a write may have.
     """

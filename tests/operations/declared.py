@@ -59,3 +59,13 @@ class Table:
     def columns(self) -> Mapping[str, str]:
         """All columns."""
         return {**self.servers, **self.others}
+
+
+def plain(*labels: str) -> tuple[Operation, ...]:
+    """Operations that every driver has."""
+    return tuple(Operation(label) for label in labels)
+
+
+def only(on: str, *labels: str) -> tuple[Operation, ...]:
+    """Operations that the contract does not ask for, and the columns in which other tests show them."""
+    return tuple(Operation(label, on=tuple(on.split())) for label in labels)

@@ -5,22 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from aiostorage.testing import Deviation
-from tests.operations.declared import Operation, Table
+from tests.operations.clouds import AZURE, GOOGLE, SWIFT
+from tests.operations.declared import Operation, Table, only, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 S3_SERVERS: Final = {"ceph": "Ceph", "swift": "Swift", "rclone": "rclone", "moto": "moto"}
-
-
-def plain(*labels: str) -> tuple[Operation, ...]:
-    """Operations that every driver has."""
-    return tuple(Operation(label) for label in labels)
-
-
-def only(on: str, *labels: str) -> tuple[Operation, ...]:
-    """Operations that the contract does not ask for, and the columns in which other tests show them."""
-    return tuple(Operation(label, on=tuple(on.split())) for label in labels)
 
 
 COMMON: Final[Mapping[str, tuple[Operation, ...]]] = {
@@ -159,6 +150,19 @@ TABLES: Final = (
         others={},
     ),
     Table(name="of S3", servers=S3_SERVERS, groups=S3, others={"fake": "fake", "model": "model"}),
+    Table(name="of Azure", servers={"azurite": "Azurite"}, groups=AZURE, others={"fake": "fake"}),
+    Table(
+        name="of Google",
+        servers={"gcs": "GCS"},
+        groups=GOOGLE,
+        others={"emulator": "gcp-storage-emulator", "fake": "fake"},
+    ),
+    Table(
+        name="of Swift",
+        servers={"swift": "Swift"},
+        groups=SWIFT,
+        others={"keystone": "behind Keystone", "fake": "fake"},
+    ),
 )
 
 OPERATIONS: Final = frozenset(name for table in TABLES for name, _ in table.operations())

@@ -90,6 +90,7 @@ async def in_thread(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 # Large objects
 
 
+@pytest.mark.verifies("objects: segments go with them", on="swift")
 async def test_segments_go_with_their_object(container: Container, listed: Callable[[], Any]) -> None:
     obj = await container.upload_object(LARGE, "a/b c")
     assert len(await listed()) == 4
@@ -99,6 +100,7 @@ async def test_segments_go_with_their_object(container: Container, listed: Calla
 
 
 @pytest.mark.parametrize("how", ["small", "large", "copy", "copy of itself"])
+@pytest.mark.verifies("objects: segments go when they are replaced", on="swift")
 async def test_segments_go_when_their_object_is_replaced(
     container: Container, listed: Callable[[], Any], how: str
 ) -> None:
@@ -127,6 +129,7 @@ async def test_a_copy_shares_nothing_with_its_source(container: Container, liste
     assert dict((await copy.refresh()).metadata) == {"owner": "Ada"}
 
 
+@pytest.mark.verifies("objects: large ones copied by the server", on="swift")
 async def test_a_copy_by_parts(driver: SwiftDriver, container: Container) -> None:
     backend = driver.backend
     await container.upload_object(LARGE, "key")
@@ -159,6 +162,7 @@ async def test_conditions_on_a_large_object(driver: SwiftDriver, container: Cont
             await driver.backend.head_object(container.name, "key", options)
 
 
+@pytest.mark.verifies("objects: segments of others stay", on="swift")
 async def test_segments_of_others_stay(container: Container, witness: Connection, listed: Callable[[], Any]) -> None:
     """A manifest may name what belongs to another object, or to none: that is not ours to remove."""
     await container.upload_object(LARGE, "key")
@@ -243,6 +247,7 @@ async def test_a_name_that_leaves_no_room_for_those_of_segments(container: Conta
     assert await container.object(key).read() == LARGE
 
 
+@pytest.mark.verifies("objects: dynamic large ones read", on="swift")
 async def test_a_dynamic_large_object_is_read_whole(container: Container, witness: Connection) -> None:
     for number, piece in enumerate([b"abc", b"def", b"gh"]):
         await in_thread(witness.put_object, container.name, f"dlo/{number}", piece)
@@ -281,6 +286,7 @@ async def test_older_versions_keep_their_segments(
 # What goes with an object or a container
 
 
+@pytest.mark.verifies("objects: expiry", on="swift")
 async def test_expiry(
     driver: SwiftDriver, container: Container, witness: Connection, listed: Callable[[], Any]
 ) -> None:
@@ -316,6 +322,7 @@ async def test_what_a_container_is_told(driver: SwiftDriver, container: Containe
         await driver.set_container_tags(container, {"quota-count": "7"})
 
 
+@pytest.mark.verifies("containers: objects and bytes counted", on="swift")
 async def test_how_much_is_in_a_container(driver: SwiftDriver, container: Container) -> None:
     await container.upload_object(b"1234", "a")
     await container.upload_object(b"56", "b")
@@ -326,6 +333,7 @@ async def test_how_much_is_in_a_container(driver: SwiftDriver, container: Contai
     assert shown.object_count in {0, 2}  # accounts learn of it later
 
 
+@pytest.mark.verifies("containers: policies and versions", on="swift")
 async def test_how_a_container_is_made(driver: SwiftDriver) -> None:
     name = f"own-{secrets.token_hex(6)}"
     with pytest.raises(InvalidArgumentError):
@@ -347,6 +355,7 @@ async def test_how_a_container_is_made(driver: SwiftDriver) -> None:
         await made.delete()
 
 
+@pytest.mark.verifies("containers: public", on="swift")
 async def test_anybody_reads_a_public_container(driver: SwiftDriver, swift_server: SwiftServer) -> None:
     """Large objects, too, and those that were there before."""
     name = f"own-{secrets.token_hex(6)}"
@@ -368,6 +377,7 @@ async def test_anybody_reads_a_public_container(driver: SwiftDriver, swift_serve
             await public.delete()
 
 
+@pytest.mark.verifies("objects: refusals inside a success", on="swift")
 async def test_deletions_that_are_refused_inside_a_success(
     driver: SwiftDriver, container: Container, swift_server: SwiftServer
 ) -> None:
@@ -403,6 +413,7 @@ async def send(
 
 
 @pytest.mark.parametrize("digest", ["sha1", "sha256", "sha512"])
+@pytest.mark.verifies("links: SHA-256 and SHA-512", on="swift")
 async def test_each_digest(swift_server: SwiftServer, container: Container, digest: Any) -> None:
     await container.upload_object(LARGE, "a b/é+%41")
     options: Any = {"auth_url": swift_server.auth_url, "username": "test:tester", "password": "testing"}
@@ -414,6 +425,7 @@ async def test_each_digest(swift_server: SwiftServer, container: Container, dige
         assert (await send(request, url=f"{name}temp_url_sig={changed}"))[0] == 401
 
 
+@pytest.mark.verifies("links: prefix and addresses", on="swift")
 async def test_a_prefix_and_addresses(driver: SwiftDriver, container: Container) -> None:
     await container.upload_object(b"one", "photos/é/1")
     await container.upload_object(b"two", "photos/é/2")
@@ -463,6 +475,7 @@ async def test_an_older_version_cannot_be_signed_for(driver: SwiftDriver, contai
         await version.presign()
 
 
+@pytest.mark.verifies("links: forms", on="swift")
 async def test_a_signed_form(driver: SwiftDriver, container: Container) -> None:
     """The browser's name of the file is the end of the key."""
     form = await driver.backend.form_post(container.name, "in/", FormPost(max_bytes=20))
@@ -491,6 +504,7 @@ async def test_a_signed_form(driver: SwiftDriver, container: Container) -> None:
     assert await post(b"more than twenty bytes of it") == 400
 
 
+@pytest.mark.verifies("links: a container's key", on="swift")
 async def test_a_key_of_the_container(driver: SwiftDriver, swift_server: SwiftServer, container: Container) -> None:
     """Whoever has it can sign without the account's, and without asking for it."""
     await container.upload_object(b"content", "key")
@@ -508,6 +522,7 @@ async def token_of(driver: SwiftDriver) -> Token:
 # Tokens
 
 
+@pytest.mark.verifies("credentials: a refused token replaced", on="swift")
 async def test_a_token_that_is_refused_is_replaced_once(driver: SwiftDriver, container: Container) -> None:
     good = await token_of(driver)
     soon = datetime.now(UTC) + timedelta(hours=1)
@@ -546,6 +561,13 @@ def keystone(server: KeystoneServer, **options: Any) -> SwiftDriver:
     return SwiftDriver(auth_url=server.auth_url, **options)
 
 
+@pytest.mark.verifies(
+    "credentials: Keystone 3 by password",
+    "credentials: Keystone 3 by application credential",
+    "credentials: Keystone 3 by token",
+    "credentials: region and interface",
+    on="keystone",
+)
 async def test_each_way_to_log_in(keystone_server: KeystoneServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server = keystone_server
     password = {"username": server.access_key, "password": server.secret_key, "project_name": "demo"}
@@ -602,6 +624,7 @@ async def test_who_may_only_read(keystone_server: KeystoneServer) -> None:
             await driver.create_container("never")
 
 
+@pytest.mark.verifies("credentials: a refused token replaced", on="keystone")
 async def test_a_revoked_token_is_replaced(keystone_server: KeystoneServer) -> None:
     """In the middle of the work: the next request that meets 401 logs in again, and goes on."""
     server = keystone_server

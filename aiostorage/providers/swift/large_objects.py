@@ -31,6 +31,7 @@ from aiostorage.errors import (
     InvalidArgumentError,
     NotFoundError,
     StorageError,
+    UnexpectedResponseError,
     UnsupportedError,
     UploadNotFoundError,
 )
@@ -168,7 +169,7 @@ class LargeObjects:
             return []
         own = names.segments_container(ref.container)
         paths = await self._manifest(ref, headers)
-        return [path for path in paths if path[0] == own and path[1].startswith(f"{ref.key}/")]
+        return [path for path in paths if path[0] == own and names.goes_with(ref.key, path[1])]
 
     async def _head(self, ref: ObjectRef) -> Mapping[str, str] | None:
         options = WHOLE if ref.version_id is None else ReadOptions(version_id=ref.version_id)
@@ -343,6 +344,8 @@ class LargeObjects:
                 return parts
             if not found:
                 return parts
+            if marker is not None and found[-1][0] <= marker:
+                raise UnexpectedResponseError("a listing that does not go on", provider="swift", container=container)
             parts += [(segment, part) for _, segment, part in found if segment is not None]
             marker = found[-1][0]
 

@@ -121,3 +121,9 @@ def read_segment(name: str) -> Segment | None:
     """What the name of a segment tells; None for names that are none of ours."""
     found = _SEGMENT.fullmatch(name)
     return None if found is None else Segment(found[1], found[2], int(found[3]))
+
+
+def goes_with(key: str, name: str) -> bool:
+    """Whether a segment goes when its object does: it is named after this one, and not after one below it."""
+    found = read_segment(name)
+    return name.startswith(f"{key}/") if found is None else found.key == key

@@ -104,6 +104,7 @@ async def test_a_conditional_write_is_not_repeated() -> None:
     assert len(server.seen) == 1
 
 
+@pytest.mark.verifies("containers: a name being deleted waited for", on="fake")
 async def test_a_container_that_is_being_removed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
 
@@ -279,6 +280,7 @@ async def test_versions_are_refused_where_there_are_none() -> None:
     assert server.seen == []
 
 
+@pytest.mark.verifies("versions: of the account", on="fake")
 async def test_versions() -> None:
     """Verified against the documents only: Azurite keeps none."""
     empty = Answer(body=b"<EnumerationResults><Blobs/></EnumerationResults>")
@@ -303,6 +305,7 @@ async def test_the_current_version_is_made_an_old_one_first() -> None:
             await backend.delete_object("photos", "k")
 
 
+@pytest.mark.verifies("objects: deleted as a batch", on="fake")
 async def test_versions_are_removed_one_by_one() -> None:
     """Batches have been seen to remove the object instead."""
     refs = [ObjectRef(container="photos", key="k", version_id=f"snapshot:{number}") for number in range(3)]
@@ -321,6 +324,7 @@ async def test_versions_are_removed_one_by_one() -> None:
 # Retention and keys: against the documents
 
 
+@pytest.mark.verifies("locks: retention and legal hold", on="fake")
 async def test_what_is_kept() -> None:
     until = datetime(2027, 1, 1, tzinfo=UTC)
     options = WriteOptions(retention=Retention(mode="compliance", until=until), legal_hold=True)
@@ -342,6 +346,7 @@ async def test_a_key_of_ours_needs_tls() -> None:
             await backend.put_object("photos", "k", b"", WriteOptions(encryption=CustomerKey(key=b"k" * 32)))
 
 
+@pytest.mark.verifies("encryption: with a key of ours (over TLS)", on="fake")
 async def test_a_key_of_ours_goes_with_each_request() -> None:
     key = CustomerKey(key=b"k" * 32)
     ref = ObjectRef(container="photos", key="k", customer_key=key)
@@ -441,6 +446,7 @@ def trust_http(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "make_site", without_credential)
 
 
+@pytest.mark.verifies("credentials: a refused token renewed", on="fake")
 async def test_a_token_that_is_refused_is_renewed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     trust_http(monkeypatch)
     identity = Identity(Token("hunter2-old", later(1)), Token("hunter2-new", later(1)))
@@ -492,6 +498,7 @@ async def test_without_tls_nobody_looks_for_an_identity() -> None:
             await backend.head_object("photos", "k", ReadOptions())
 
 
+@pytest.mark.verifies("credentials: the chain of azure-identity", on="fake")
 async def test_without_anything_the_chain_of_azure_identity_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "azure.identity.aio", None)
     backend = AzureBackend(account_name="account")
@@ -537,6 +544,7 @@ async def test_a_busy_server_is_asked_again() -> None:
 # A copy from elsewhere
 
 
+@pytest.mark.verifies("copies: from a URL (waited for)", on="fake")
 async def test_a_copy_is_waited_for_and_ended_with_its_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = Answer(status=202, headers={"x-ms-copy-id": "7", "x-ms-copy-status": "pending"})
     pending = Answer(headers={"x-ms-copy-id": "7", "x-ms-copy-status": "pending"})
@@ -580,6 +588,7 @@ async def test_a_copy_that_fails(headers: dict[str, str]) -> None:
 # What is not sent again
 
 
+@pytest.mark.verifies("objects: unsafe changes not sent again", on="fake")
 async def test_changes_that_would_meet_themselves_are_not_repeated() -> None:
     """A conditional change, a snapshot and a copy: of each the first try may have taken effect."""
 

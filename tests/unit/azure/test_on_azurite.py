@@ -37,6 +37,7 @@ from aiostorage.errors import (
 from aiostorage.models import ByteRange, ObjectRef, WriteOptions
 from aiostorage.providers.azure import credentials, requests, signing
 from aiostorage.providers.azure.administration import AzureAdministration
+from aiostorage.providers.azure.backend import AzureBackend
 from tests.contract.azure_witness import service_client
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ async def send(
 # Who asks
 
 
+@pytest.mark.verifies("credentials: account key", on="azurite")
 async def test_a_wrong_key_is_refused(azurite_server: AzuriteServer) -> None:
     wrong = b64encode(b"hunter2" * 9).decode()
     async with driver_of(azurite_server, account_key=wrong) as driver:
@@ -154,6 +156,7 @@ async def test_a_wrong_key_is_refused(azurite_server: AzuriteServer) -> None:
     assert wrong not in f"{caught.value!r}{caught.value}"
 
 
+@pytest.mark.verifies("credentials: connection string", on="azurite")
 async def test_a_connection_string(azurite_server: AzuriteServer) -> None:
     string = azurite_server.environ()["AZURE_STORAGE_CONNECTION_STRING"]
     async with AzureDriver(connection_string=string) as driver:
@@ -164,6 +167,7 @@ async def test_a_connection_string(azurite_server: AzuriteServer) -> None:
     assert azurite_server.key not in repr(driver.backend)
 
 
+@pytest.mark.verifies("credentials: SAS of an account", on="azurite")
 async def test_a_signature_of_the_account(azurite_server: AzuriteServer, container: Container) -> None:
     token = await asyncio.to_thread(
         generate_account_sas,
@@ -181,6 +185,7 @@ async def test_a_signature_of_the_account(azurite_server: AzuriteServer, contain
             await where.object("key").presign()
 
 
+@pytest.mark.verifies("credentials: SAS of an account", on="azurite")
 async def test_a_signature_of_the_account_that_is_ours(azurite_server: AzuriteServer, container: Container) -> None:
     key = credentials.SharedKey(account_name=azurite_server.account, account_key=b64decoded(azurite_server.key))
     until = datetime.now(UTC) + timedelta(hours=1)
@@ -200,6 +205,7 @@ def b64decoded(text: str) -> bytes:
     return b64decode(text)
 
 
+@pytest.mark.verifies("credentials: SAS of a container", on="azurite")
 async def test_a_signature_of_a_container(azurite_server: AzuriteServer, container: Container) -> None:
     token = await asyncio.to_thread(
         generate_container_sas,
@@ -215,6 +221,7 @@ async def test_a_signature_of_a_container(azurite_server: AzuriteServer, contain
             await driver.create_container(f"{container.name}-2")
 
 
+@pytest.mark.verifies("credentials: nobody (public containers)", on="azurite")
 async def test_nobody_may_read_what_is_public(driver: AzureDriver, azurite_server: AzuriteServer) -> None:
     public = await driver.create_container(
         f"test-{secrets.token_hex(8)}", acl="container", extra={"metadata.purpose": "tests"}
@@ -253,6 +260,7 @@ async def secure(azurite_tls_server: AzuriteTLSServer) -> AsyncIterator[AzureDri
         yield driver
 
 
+@pytest.mark.verifies("credentials: bearer token over TLS", on="azurite")
 async def test_a_bearer_token(secure: AzureDriver) -> None:
     container = await secure.create_container(f"test-{secrets.token_hex(8)}")
     # Azurite does not trust its own certificate, and so copies no block from itself.
@@ -284,6 +292,7 @@ async def test_the_key_works_over_tls_too(azurite_tls_server: AzuriteTLSServer) 
         await container.delete()
 
 
+@pytest.mark.verifies("links: in the name of an identity (user delegation)", on="azurite")
 async def test_presigning_in_the_name_of_an_identity(secure: AzureDriver, azurite_tls_server: AzuriteTLSServer) -> None:
     context = await asyncio.to_thread(lambda: ssl.create_default_context(cafile=azurite_tls_server.ca_bundle))
     container = await secure.create_container(f"test-{secrets.token_hex(8)}")
@@ -326,6 +335,7 @@ async def everything_works(container: Container, *, copies_blocks: bool = True, 
 # Presigning
 
 
+@pytest.mark.verifies("uploads: a presigned block", on="azurite")
 async def test_a_presigned_part(container: Container) -> None:
     driver = container.driver
     upload = await driver.create_upload(container, KEY)
@@ -362,6 +372,7 @@ async def test_tags(container: Container) -> None:
     assert await container.driver.get_tags(obj) == {}
 
 
+@pytest.mark.verifies("objects: found by tags", on="azurite")
 async def test_objects_are_found_by_their_tags(container: Container) -> None:
     stage = f"draft-{container.name}"
     for name, tags in (("a b", {"stage": stage}), ("c", {"stage": stage, "year": "2026"}), ("d", {"stage": "final"})):
@@ -381,13 +392,15 @@ async def test_objects_are_found_by_their_tags(container: Container) -> None:
     [{"x-ms-content-crc64": b64encode(bytes(8)).decode()}, {"content-md5": b64encode(bytes(16)).decode()}],
     ids=["crc64", "md5"],
 )
+@pytest.mark.verifies("objects: refused with a wrong MD5 or CRC-64", on="azurite")
 async def test_a_body_that_is_not_what_it_should_be(
     azurite_server: AzuriteServer, container: Container, digest: dict[str, str]
 ) -> None:
     once = RetryPolicy(max_attempts=1)
     async with driver_of(azurite_server, account_key=azurite_server.key, retry=once) as driver:
         backend, options = driver.backend, WriteOptions()
-        body, upload = b"content", await driver.backend.create_upload(container.name, KEY, options)
+        assert isinstance(backend, AzureBackend)
+        body, upload = b"content", await backend.create_upload(container.name, KEY, options)
         site, http = backend._site, backend._http
         for request in (
             requests.put_object(site, container.name, KEY, body, options, digests=digest, on_sent=None),
@@ -397,6 +410,7 @@ async def test_a_body_that_is_not_what_it_should_be(
                 await http.send(request)
 
 
+@pytest.mark.verifies("objects: updated with their MD5 kept", on="azurite")
 async def test_what_is_updated_in_place(container: Container) -> None:
     obj = await container.upload_object(b"content", KEY, content_type="text/x-a", metadata={"a": "1", "b": "2"})
     changed = await container.driver.update_object(obj, cache_control="no-store", metadata={"b": None, "c": "3"})
@@ -407,6 +421,7 @@ async def test_what_is_updated_in_place(container: Container) -> None:
     assert changed.object_hash == obj.object_hash  # Azure forgets the MD5 that is not said again
 
 
+@pytest.mark.verifies("objects: tiers", on="azurite")
 async def test_tiers(container: Container) -> None:
     obj = await container.upload_object(b"content", KEY, storage_class="Cool")
     assert (await obj.refresh()).info is not None
@@ -422,6 +437,7 @@ async def test_tiers(container: Container) -> None:
         await container.driver.restore_object(obj, days=3)
 
 
+@pytest.mark.verifies("versions: snapshots", on="azurite")
 async def test_snapshots(container: Container) -> None:
     obj = await container.upload_object(b"first", KEY)
     ref = ObjectRef(container=container.name, key=KEY)
@@ -452,6 +468,7 @@ async def test_snapshots_that_are_to_stay(azurite_server: AzuriteServer, contain
     assert await container.object(KEY, version_id=snapshot).read() == await obj.read() == b"first"
 
 
+@pytest.mark.verifies("objects: leases", on="azurite")
 async def test_leases(container: Container) -> None:
     obj = await container.upload_object(b"first", KEY)
     ref = ObjectRef(container=container.name, key=KEY)
@@ -475,6 +492,7 @@ async def test_what_extra_may_hold(container: Container) -> None:
         await container.upload_object(b"content", KEY, extra={"colour": "red"})
 
 
+@pytest.mark.verifies("objects: append and page blobs read", on="azurite")
 async def test_append_and_page_blobs_are_read(container: Container, witness: BlobServiceClient) -> None:
     def write() -> None:
         append = witness.get_blob_client(container.name, "append")
@@ -501,6 +519,7 @@ async def test_a_copy_of_nothing_with_other_headers(container: Container) -> Non
     assert (copy.size, copy.content_type, dict(copy.metadata)) == (0, "text/x-own", {"a": "1"})
 
 
+@pytest.mark.verifies("copies: large ones by blocks from a URL", on="azurite")
 async def test_a_large_copy_is_made_of_ranges(container: Container) -> None:
     """What is larger than Azure copies at once goes by blocks, each of which is a range of the source."""
     backend = container.driver.backend
@@ -517,6 +536,7 @@ async def test_a_large_copy_is_made_of_ranges(container: Container) -> None:
     assert (copy.content_type, await copy.read()) == ("text/x-own", data)
 
 
+@pytest.mark.verifies("copies: from a URL (waited for)", on="azurite")
 async def test_a_copy_from_a_url(container: Container) -> None:
     source = await container.upload_object(b"content", KEY, metadata={"a": "1"})
     url = (await source.presign()).url
@@ -530,6 +550,7 @@ async def test_a_copy_from_a_url(container: Container) -> None:
         await azure(container).copy_from_url("file:///etc/passwd", container.name, "copy")
 
 
+@pytest.mark.verifies("containers: public access and stored policies", on="azurite")
 async def test_documents_of_a_container(container: Container) -> None:
     driver = container.driver
     assert await driver.get_setting(container, "public_access") is None
@@ -549,6 +570,7 @@ async def test_documents_of_a_container(container: Container) -> None:
     assert await driver.get_setting(container, "public_access") is None
 
 
+@pytest.mark.verifies("containers: metadata", on="azurite")
 async def test_metadata_of_a_container(container: Container) -> None:
     await container.driver.set_container_tags(container, {"Team": "Blau und Grün", "dash-name": "x"})
     assert await container.driver.get_container_tags(container) == {"team": "Blau und Grün", "dash-name": "x"}
@@ -583,6 +605,7 @@ async def test_an_aborted_upload_leaves_what_was_there(container: Container, wit
     assert (await asyncio.to_thread(blob.get_block_list, "uncommitted"))[1] == []
 
 
+@pytest.mark.verifies("uploads: blocks of others spared", on="azurite")
 async def test_an_abort_spares_the_uploads_of_others(container: Container, witness: BlobServiceClient) -> None:
     backend = container.driver.backend
     ours, theirs = [await backend.create_upload(container.name, KEY, WriteOptions()) for _ in range(2)]

@@ -195,6 +195,7 @@ async def test_a_read_has_metadata_and_hashes_of_what_is_stored() -> None:
     assert (body.info.etag, body.info.content_encoding, dict(body.info.metadata)) == ("9", "gzip", {"owner": "Ada"})
 
 
+@pytest.mark.verifies("objects: compressed as they are stored", on="fake")
 async def test_content_that_somebody_has_decompressed_is_refused() -> None:
     headers = {"x-goog-stored-content-encoding": "gzip", "x-goog-generation": "1"}
     async with ScriptedServer(Answer(body=b"abc", headers=headers)) as server, opened(server) as backend:
@@ -252,6 +253,7 @@ async def test_a_key_of_the_key_management_service() -> None:
     assert (info.encryption, info.kms_key_id) == ("kms", "projects/p/k")
 
 
+@pytest.mark.verifies("objects: custom time and event-based hold", on="fake")
 async def test_what_only_google_knows() -> None:
     async with (
         ScriptedServer(answered(resource(customTime="2026-01-01T00:00:00Z"))) as server,
@@ -278,6 +280,7 @@ async def test_what_only_google_knows() -> None:
     assert info.extra["customTime"] == "2026-01-01T00:00:00Z"
 
 
+@pytest.mark.verifies("objects: rewritten in several calls", on="fake")
 async def test_a_long_copy_is_asked_for_until_it_is_done() -> None:
     steps = [answered({"done": False, "rewriteToken": token}) for token in ("one", "two")]
     last = answered({"done": True, "resource": resource("copy", 8)})
@@ -296,6 +299,7 @@ async def test_a_copy_that_goes_nowhere() -> None:
             await backend.copy_object(ObjectRef(container="bucket", key="k"), "bucket", "c", None)
 
 
+@pytest.mark.verifies("uploads: composed", on="fake")
 async def test_objects_are_composed() -> None:
     async with ScriptedServer(answered(resource("all", componentCount=2))) as server, opened(server) as backend:
         refs = [ObjectRef(container="bucket", key="a"), ObjectRef(container="bucket", key="b", version_id="3")]
@@ -421,6 +425,7 @@ async def test_an_object_that_is_written_too_often_is_waited_for() -> None:
     assert caught.value.retry_after_s == 1.0
 
 
+@pytest.mark.verifies("objects: one write at a time", on="fake")
 async def test_writes_to_one_object_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also while one of them waits because there were too many; those to other objects do not wait for it."""
     message = "The object bucket/k exceeded the rate limit for object mutation operations."
@@ -594,6 +599,7 @@ async def test_an_access_list_by_a_word() -> None:
     assert (seen.method, query_of(seen)["predefinedAcl"]) == ("PATCH", ["bucketOwnerRead"])
 
 
+@pytest.mark.verifies("objects: who pays", on="fake")
 async def test_the_project_that_pays() -> None:
     whatever = ScriptedServer(answer=lambda _: answered(resource()))
     async with whatever as server, opened(server, user_project="paying") as backend:
@@ -602,6 +608,7 @@ async def test_the_project_that_pays() -> None:
     assert {seen.headers["x-goog-user-project"] for seen in server.seen} == {"paying"}
 
 
+@pytest.mark.verifies("credentials: none for STORAGE_EMULATOR_HOST", on="fake")
 async def test_an_emulator_is_told_no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
     async with ScriptedServer(answered(resource())) as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url.removeprefix("http://"))
@@ -649,6 +656,7 @@ def is_signed_by(text: str, signature: str) -> bool:
     return signature == urlsafe_b64encode(hmac.new(bytes(16), text.encode(), "sha1").digest()).decode()
 
 
+@pytest.mark.verifies("CDN (Cloud CDN): signed URLs and cookies", on="fake")
 async def test_content_delivery() -> None:
     cdn_of: dict[str, str | CloudCDN] = {
         "public": "https://public.example.com",
@@ -686,6 +694,7 @@ async def test_content_delivery() -> None:
             backend.cdn("bucket")
 
 
+@pytest.mark.verifies("CDN (Cloud CDN): invalidation", on="fake")
 async def test_copies_at_the_edge_are_dropped() -> None:
     async with ScriptedServer(answer=lambda _: answered({})) as server:
         cdn = CloudCDN(base_url="https://cdn.example.com/b", url_map="map", endpoint=server.url)

@@ -73,6 +73,7 @@ def found_in(document: JSONObject) -> Any:
     return identity_in(document, SCOPES, NETWORK, where="the file").source
 
 
+@pytest.mark.verifies("credentials: service account", on="fake")
 async def test_a_key_of_a_service_account() -> None:
     async with ScriptedServer(answer=Google()) as server:
         identity = identity_in(key_file(f"{server.url}/token"), SCOPES, NETWORK, where="the file")
@@ -90,6 +91,7 @@ async def test_a_key_that_is_none() -> None:
         assert caught.value.__context__ is None or "hunter2" not in repr(caught.value.__context__)
 
 
+@pytest.mark.verifies("credentials: authorized user", on="fake")
 async def test_a_person_who_has_logged_in() -> None:
     async with ScriptedServer(answer=Google()) as server:
         assert (await found_in(user_file(server.url)).fetch(NOW)).token == "hunter2token"
@@ -100,6 +102,7 @@ async def test_a_person_who_has_logged_in() -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json", "url"])
+@pytest.mark.verifies("credentials: workload identity (file or URL)", on="fake")
 async def test_an_identity_of_another_house(tmp_path: Path, form: str) -> None:
     path = tmp_path / "subject"
     async with ScriptedServer(answer=Google()) as server:
@@ -114,6 +117,37 @@ async def test_an_identity_of_another_house(tmp_path: Path, form: str) -> None:
             del source["file"]
         found = found_in(federated_file(server.url, source, client_id="client", client_secret="hunter2client"))
         assert await found.fetch(NOW) == AccessToken(token="hunter2token", expires_at=LATER)
+
+
+PROGRAM = """
+import json, os, sys
+told = [os.environ["GOOGLE_EXTERNAL_ACCOUNT_" + name] for name in ("AUDIENCE", "TOKEN_TYPE", "INTERACTIVE")]
+token = {"token_type": "urn:ietf:params:oauth:token-type:id_token", "id_token": "hunter2subject"}
+refusal = {"success": False, "code": "401", "message": "hunter2"}
+print(json.dumps({"version": 1, "success": True, **token, "told": told} if len(sys.argv) < 2 else refusal))
+"""
+
+
+@pytest.mark.verifies("credentials: workload identity (a program)", on="fake")
+async def test_an_identity_of_another_house_whose_token_a_program_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Source: https://google.aip.dev/auth/4117#determining-the-subject-token-in-executable-sourced-credentials."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = f"{sys.executable} {tmp_path / 'program.py'}"
+    async with ScriptedServer(answer=Google()) as server:
+
+        def source(command: str) -> Any:
+            return found_in(federated_file(server.url, {"executable": {"command": command, "timeout_millis": 30_000}}))
+
+        with pytest.raises(AuthenticationError, match="ALLOW_EXECUTABLES"):
+            await source(command).fetch(NOW)
+        monkeypatch.setenv("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "1")
+        assert await source(command).fetch(NOW) == AccessToken(token="hunter2token", expires_at=LATER)
+        for failing in (f"{command} refuse", f"{sys.executable} -c 'raise SystemExit(1)'", "/no/such/program hunter2"):
+            with pytest.raises(AuthenticationError) as caught:
+                await source(failing).fetch(NOW)
+            assert "hunter2" not in str(caught.value)
 
 
 async def test_an_identity_of_another_house_that_acts_as_an_account(tmp_path: Path) -> None:
@@ -139,6 +173,7 @@ async def test_a_token_of_another_house_that_is_missing(tmp_path: Path) -> None:
             await found_in(federated_file("https://nowhere.example", source)).fetch(NOW)
 
 
+@pytest.mark.verifies("credentials: impersonation", on="fake")
 async def test_somebody_who_acts_as_an_account() -> None:
     async with ScriptedServer(answer=Google()) as server:
         document = {
@@ -158,6 +193,7 @@ async def test_somebody_who_acts_as_an_account() -> None:
             await identity.source.fetch(NOW + timedelta(days=1))
 
 
+@pytest.mark.verifies("credentials: metadata server", on="fake")
 async def test_the_machine() -> None:
     async with ScriptedServer(answer=Google()) as server:
         here = Machine(host=f"127.0.0.1:{server.port}", scopes=SCOPES)
@@ -248,6 +284,7 @@ def written(path: Path, document: JSONObject) -> Path:
     return path
 
 
+@pytest.mark.verifies("credentials: the order of places", on="fake")
 async def test_the_order_of_places(tmp_path: Path) -> None:
     async with ScriptedServer(answer=Google()) as server:
         named = written(tmp_path / "named.json", {**key_file(f"{server.url}/token"), "client_email": "named@x"})
@@ -321,6 +358,7 @@ async def test_to_act_as_an_account(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert (await identity.source.fetch(NOW)).token == "hunter2target"  # type: ignore[union-attr]
 
 
+@pytest.mark.verifies("links: signed by IAM", on="fake")
 async def test_who_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with ScriptedServer(answer=Google()) as server:
         monkeypatch.setattr(impersonating, "IAM_URL", server.url)

@@ -70,6 +70,7 @@ async def test_listings(container: Container) -> None:
     assert any(isinstance(item, Prefix) for item in [item async for item in container.list_objects(delimiter="/")])
 
 
+@pytest.mark.verifies("uploads: resumable", on="emulator")
 async def test_a_resumable_upload(driver: GCSDriver, container: Container) -> None:
     async def source() -> AsyncIterator[bytes]:
         yield bytes(2 * PIECE + 17)
@@ -80,6 +81,7 @@ async def test_a_resumable_upload(driver: GCSDriver, container: Container) -> No
     assert await container.object("key").read() == bytes(2 * PIECE + 17)
 
 
+@pytest.mark.verifies("uploads: composed", on="emulator")
 async def test_objects_are_composed(driver: GCSDriver, container: Container) -> None:
     for name in "ab":
         await container.upload_object(name.encode(), name)

@@ -63,6 +63,7 @@ async def chunks() -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("kept", [None, 256 * 1024], ids=["whole pieces", "a part of each"])
 @pytest.mark.parametrize("kind", ["bytes", "stream", "path"])
+@pytest.mark.verifies("uploads: resumable", on="gcs")
 async def test_a_resumable_upload(kept: int | None, kind: str, tmp_path: Path) -> None:
     path = tmp_path / "source"
     path.write_bytes(CONTENT)
@@ -81,6 +82,7 @@ async def test_a_resumable_upload(kept: int | None, kind: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("size", [0, 1, MIB, MIB + 1, 2 * MIB])
+@pytest.mark.verifies("uploads: resumable (from the byte that was kept)", on="gcs")
 async def test_sizes_around_pieces(size: int) -> None:
     async def stream() -> AsyncIterator[bytes]:
         yield CONTENT[:size]
@@ -93,6 +95,7 @@ async def test_sizes_around_pieces(size: int) -> None:
             assert await container.object("key").read() == CONTENT[:size]
 
 
+@pytest.mark.verifies("uploads: resumable (with conditions)", on="gcs")
 async def test_a_resumable_upload_takes_conditions() -> None:
     async with GCSServer() as server, driver_of(server) as driver:
         container = await driver.create_container("bucket")
@@ -105,6 +108,7 @@ async def test_a_resumable_upload_takes_conditions() -> None:
         assert await container.object("key").read() == b"first"
 
 
+@pytest.mark.verifies("uploads: resumable (by a later process)", on="gcs")
 async def test_a_resumable_upload_goes_on_later() -> None:
     async with GCSServer() as server, driver_of(server) as driver:
         container = await driver.create_container("bucket")
@@ -129,6 +133,7 @@ async def test_a_resumable_upload_goes_on_later() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bytes", "stream"])
+@pytest.mark.verifies("uploads: resumable (compared at the end)", on="gcs")
 async def test_a_resumable_upload_does_not_go_on_with_another_source(kind: str) -> None:
     """The service compares all of it with the MD5 that comes with the last piece, also what it had before."""
     async with GCSServer() as server, driver_of(server, retry=RETRY) as driver:
@@ -168,6 +173,7 @@ async def test_a_resumable_upload_that_is_given_up() -> None:
             await container.get_object("key")
 
 
+@pytest.mark.verifies("uploads: resumable (from the byte that was kept)", on="fake")
 async def test_a_session_that_breaks_off_is_asked_how_far_it_is() -> None:
     resource = {"name": "key", "generation": "1", "size": str(len(CONTENT))}
     kept = Answer(status=308, headers={"Range": f"bytes=0-{MIB + 256 * 1024 - 1}"})
@@ -266,6 +272,13 @@ async def test_pieces_are_multiples(size: int) -> None:
 @pytest.mark.parametrize(
     "name", ["service_account", "authorized_user", "external_account", "impersonated_service_account"]
 )
+@pytest.mark.verifies(
+    "credentials: service account",
+    "credentials: authorized user",
+    "credentials: workload identity (file or URL)",
+    "credentials: impersonation",
+    on="gcs",
+)
 async def test_each_kind_of_credentials(name: str, tmp_path: Path) -> None:
     async with GCSServer(Settings(authorization="required")) as server:
         await asyncio.to_thread(server.write_credentials, tmp_path)
@@ -279,6 +292,7 @@ async def test_each_kind_of_credentials(name: str, tmp_path: Path) -> None:
             assert await asyncio.gather(*(container.object("key").read() for _ in range(5))) == [b"content"] * 5
 
 
+@pytest.mark.verifies("credentials: a token renewed in the middle of an upload", on="gcs")
 async def test_a_token_that_ends_in_the_middle_of_an_upload(tmp_path: Path) -> None:
     settings = Settings(authorization="required", min_part_bytes=1)
     async with GCSServer(settings) as server:
@@ -295,6 +309,7 @@ async def test_a_token_that_ends_in_the_middle_of_an_upload(tmp_path: Path) -> N
             assert await container.object("key").read() == b"part" * 3
 
 
+@pytest.mark.verifies("links: signed by IAM", on="gcs")
 async def test_who_signs_tells_for_how_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a key of the user's has signed lasts as asked; of Google's own keys twelve hours are certain."""
     async with GCSServer(Settings(authorization="required")) as server:
@@ -316,6 +331,7 @@ async def test_who_signs_tells_for_how_long(tmp_path: Path, monkeypatch: pytest.
 # What lies beside content
 
 
+@pytest.mark.verifies("objects: storage class changed", "objects: metagenerations as conditions", on="gcs")
 async def test_changes_in_place() -> None:
     async with GCSServer() as server, driver_of(server) as driver:
         container = await driver.create_container("bucket")
@@ -341,6 +357,7 @@ async def test_changes_in_place() -> None:
             )
 
 
+@pytest.mark.verifies("objects: a retention bypassed", on="gcs")
 async def test_holds_and_retention() -> None:
     async with GCSServer() as server, driver_of(server) as driver:
         container = await driver.create_container("bucket", object_lock=True)
@@ -407,6 +424,7 @@ async def test_a_customers_key() -> None:
                     await obj.read(**options)  # type: ignore[arg-type]
 
 
+@pytest.mark.verifies("objects: rewritten in several calls", "uploads: composed", on="gcs")
 async def test_objects_are_composed_and_copied_in_steps() -> None:
     settings = Settings(rewrite_bytes_per_call=MIB)
     async with GCSServer(settings) as server, driver_of(server) as driver:

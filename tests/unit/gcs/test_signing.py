@@ -80,6 +80,7 @@ def theirs(method: str, key: str, **options: Any) -> tuple[str, bytes]:
         ("DELETE", "a//b/", {"x-goog-if-generation-match": "1"}, {}),
     ],
 )
+@pytest.mark.verifies("links: as Google's client signs them", on="fake")
 def test_urls_are_those_of_googles_client(
     method: str, key: str, headers: dict[str, str], query: dict[str, str]
 ) -> None:

@@ -92,6 +92,7 @@ async def cluster(script: Script) -> AsyncIterator[tuple[SwiftBackend, list[str]
             await backend.aclose()
 
 
+@pytest.mark.verifies("cluster: asked once what it can do", on="fake")
 async def test_a_cluster_is_asked_once_what_it_can_do() -> None:
     async with cluster({("HEAD", "/c"): Answer(status=204)}) as (backend, asked):
         typed: Backend = backend
@@ -130,6 +131,7 @@ async def test_a_container_that_is_there_is_not_made_again() -> None:
         assert [line for line in asked if line.startswith("PUT")] == ["PUT /new"]
 
 
+@pytest.mark.verifies("containers: of segments hidden", on="fake")
 async def test_containers_of_segments_are_not_listed() -> None:
     names = ["a", "a_segments", "b_segments", "c_segments", "_segments"]
     listing = [document([{"name": name, "count": 1, "bytes": 2} for name in names]), document([])]
@@ -231,6 +233,7 @@ async def test_a_deletion_that_the_answer_does_not_account_for_may_not_have_happ
     assert [type(outcome.error) for outcome in outcomes][1:] == [UnexpectedResponseError] * 2
 
 
+@pytest.mark.verifies("objects: refusals inside a success", on="fake")
 async def test_an_error_inside_a_success_is_an_error() -> None:
     async with cluster({("POST", ""): report("502 Bad Gateway")}) as (backend, asked):
         with pytest.raises(ServiceUnavailableError):
@@ -363,6 +366,34 @@ async def test_segments_stay_where_older_versions_are_kept_elsewhere(header: str
         assert not [line for line in asked if line.startswith(("DELETE", "POST"))]
 
 
+async def test_segments_of_an_object_below_stay() -> None:
+    below = f"/c_segments/key/{SEGMENT}00000001"  # of key/key, which other software has copied with its manifest
+    script: Script = {
+        ("HEAD", "/c_segments"): Answer(status=204),
+        ("HEAD", "/c"): Answer(status=204),
+        ("HEAD", "/c/key"): LARGE,
+        ("GET", "/c/key"): document([{"name": below}, {"name": f"/c_segments/{SEGMENT}00000002"}]),
+        ("DELETE", "/c/key"): Answer(status=204),
+        ("DELETE", f"/c_segments/{SEGMENT}00000002"): Answer(status=204),
+    }
+    async with cluster(script) as (backend, asked):
+        await backend.delete_object("c", "key")
+        deleted = [line for line in asked if line.startswith(("DELETE", "POST"))]
+    assert deleted == ["DELETE /c/key", f"DELETE /c_segments/{SEGMENT}00000002"]
+
+
+async def test_a_listing_of_segments_that_goes_in_circles() -> None:
+    script: Script = {
+        ("HEAD", "/c"): Answer(status=204),
+        ("PUT", "/c_segments"): Answer(status=202),
+        ("GET", "/c_segments"): document([{"name": f"{SEGMENT}00000001", "bytes": 1, "hash": "x"}]),
+    }
+    async with cluster(script) as (backend, _):
+        upload = await backend.create_upload("c", "key", WriteOptions())
+        with pytest.raises(UnexpectedResponseError):
+            await backend.abort_upload(upload)
+
+
 async def test_segments_that_cannot_be_removed_do_not_undo_what_was_done(caplog: pytest.LogCaptureFixture) -> None:
     script: Script = {
         ("HEAD", "/c_segments"): Answer(status=204),
@@ -420,6 +451,7 @@ async def test_an_object_that_was_replaced_is_not_updated() -> None:
 # Content delivery
 
 
+@pytest.mark.verifies("CDN (X-CDN): found and enabled and purged", on="fake")
 async def test_the_cdn_of_an_account() -> None:
     delivered = {"X-CDN-Enabled": "True", "X-CDN-SSL-URI": "https://cdn.example/c", "X-CDN-URI": "http://cdn.example/c"}
     script: Script = {
@@ -478,6 +510,7 @@ async def test_an_account_whose_url_says_no_version_is_not_asked_and_cannot_sign
 # Logins
 
 
+@pytest.mark.verifies("credentials: Keystone 2", on="fake")
 async def test_version_2_of_keystone_from_the_login_to_a_token_that_is_replaced() -> None:
     """Nobody runs it any more, so this is checked against its documents only.
 

@@ -187,11 +187,19 @@ def identity_in(document: JSONObject, scopes: tuple[str, ...], network: Network,
             return Identity(source=user, project=json.text(document, "quota_project_id"))
         case "external_account":
             impersonated = json.text(document, "service_account_impersonation_url")
+            audience = needed(document, "audience", where=where)
+            token_type = needed(document, "subject_token_type", where=where)
             federation = Federation(
-                audience=needed(document, "audience", where=where),
-                subject_token_type=needed(document, "subject_token_type", where=where),
+                audience=audience,
+                subject_token_type=token_type,
                 token_url=url("token_url"),
-                subject_token=subject_token(json.member(document, "credential_source"), where=where),
+                subject_token=subject_token(
+                    json.member(document, "credential_source"),
+                    where=where,
+                    audience=audience,
+                    subject_token_type=token_type,
+                    account=None if impersonated is None else account_in(impersonated),
+                ),
                 scopes=scopes if impersonated is None else SCOPES,
                 client_id=json.text(document, "client_id"),
                 client_secret=json.text(document, "client_secret"),

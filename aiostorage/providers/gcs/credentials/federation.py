@@ -1,6 +1,6 @@
 """Access tokens for an identity of another house (workload identity federation).
 
-A token of the other house, from a file or a URL, is exchanged for one of Google's, which may then act
+A token of the other house, from a file, a URL or a program, is exchanged for one of Google's, which may then act
 as a service account.
 
 Source: https://google.aip.dev/auth/4117
@@ -9,6 +9,7 @@ Source: https://google.aip.dev/auth/4117
 from __future__ import annotations
 
 import asyncio
+import os
 from base64 import b64encode
 from dataclasses import dataclass, field
 from json import dumps
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from aiostorage._http import json, oauth
 from aiostorage._http.asking import Network, asking
 from aiostorage._http.messages import Request
+from aiostorage._http.program import output_of
 from aiostorage.errors import AuthenticationError, UnsupportedError
 from aiostorage.providers.gcs.credentials.values import needed
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from aiostorage._http.oauth import AccessToken
 
 _WHERE: Final = "the token exchange of Google"
+
+ALLOWED: Final = "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES"
+SAML: Final = "urn:ietf:params:oauth:token-type:saml2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +74,49 @@ class SubjectToken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program that prints the other house's token, where the environment allows that programs are run.
+
+    Attributes:
+        command: Program and arguments.
+        environ: What it is told, besides our own environment.
+        timeout_s: How long it may take.
+    """
+
+    command: str = field(repr=False)
+    environ: tuple[tuple[str, str], ...] = ()
+    timeout_s: float = 30.0
+
+    async def read(self, network: Network) -> str:
+        """The token as it is now.
+
+        Raises:
+            AuthenticationError: There is none.
+        """
+        where = "the program of the subject token"
+        if os.environ.get(ALLOWED) != "1":
+            raise AuthenticationError(f"{where} is not run unless {ALLOWED} is 1", provider="gcs")
+        told = {**os.environ, **dict(self.environ), "GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE": "0"}
+        output = await output_of(self.command, where=where, provider="gcs", timeout_s=self.timeout_s, environ=told)
+        try:
+            document = json.parse(output)
+        except json.MalformedJSONError:
+            document = {}
+        name = "saml_response" if json.text(document, "token_type") == SAML else "id_token"
+        token = json.text(document, name)
+        if document.get("success") is not True or json.integer(document, "version") != 1 or not token:
+            raise AuthenticationError(f"{where} has none to give", provider="gcs")
+        return token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Federation:
     """An identity of another house."""
 
     audience: str
     subject_token_type: str
     token_url: str
-    subject_token: SubjectToken
+    subject_token: SubjectToken | Program
     scopes: tuple[str, ...]
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
@@ -104,17 +145,31 @@ class Federation:
         return oauth.token_in(answer.body, now, where=_WHERE)
 
 
-def subject_token(source: JSONObject, *, where: str) -> SubjectToken:
+def subject_token(
+    source: JSONObject, *, where: str, audience: str, subject_token_type: str, account: str | None
+) -> SubjectToken | Program:
     """Where the file of an external account says that the token is.
 
     Raises:
-        UnsupportedError: It is neither a file nor a URL.
+        UnsupportedError: It is neither in a file, nor at a URL, nor printed by a program.
         AuthenticationError: The file is incomplete.
     """
+    program = json.member(source, "executable")
+    if program:
+        told = {
+            "GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE": audience,
+            "GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE": subject_token_type,
+            "GOOGLE_EXTERNAL_ACCOUNT_IMPERSONATED_EMAIL": account,
+        }
+        return Program(
+            command=needed(program, "command", where=where),
+            environ=tuple((name, value) for name, value in told.items() if value is not None),
+            timeout_s=(json.integer(program, "timeout_millis") or 30_000) / 1000,
+        )
     file, url = json.text(source, "file"), json.text(source, "url")
-    if (file is None) == (url is None) or "environment_id" in source or "executable" in source:
+    if (file is None) == (url is None) or "environment_id" in source:
         raise UnsupportedError(
-            "of external accounts only those are supported whose token is in a file or at a URL; "
+            "of external accounts only those are supported whose token is in a file, at a URL or printed by a program; "
             "for others give a credentials function",
             provider="gcs",
         )
