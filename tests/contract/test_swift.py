@@ -19,7 +19,7 @@ from aiostorage.testing._themes.versions import Versions
 from tests.contract.swift_witness import SwiftWitness
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from aiostorage.providers.swift.config import SwiftOptions
     from tests.servers.ceph import CephServer
@@ -33,8 +33,8 @@ class OnSwift(ContractBase):
     refused_keys: ClassVar = {r"\0": "the server refuses such paths"}
     deviations: ClassVar = {Deviation.UNSIGNED_HEADERS: "TempURL covers method, path and time"}
 
-    extra: ClassVar = {"x-delete-at": "2082758400"}
-    documents: ClassVar = {
+    extra: ClassVar[Mapping[str, str]] = {"x-delete-at": "2082758400"}
+    documents: ClassVar[Mapping[str, str]] = {
         "read-acl": ".r:*,.rlistings",
         "write-acl": "*:*",
         "quota-bytes": "1000000",
