@@ -83,7 +83,7 @@ def test_a_table_is_written_and_read_again(evidence: Evidence) -> None:
     assert section(page, TABLE) == text
     assert with_section(page, TABLE, text) == page
     assert (page.startswith("before\n"), page.endswith("\nafter\n")) == (True, True)
-    assert parse(TABLE, page) == cells
+    assert parse(TABLE, section(page, TABLE)) == cells
     with pytest.raises(ValueError, match="no place"):
         section("a page", TABLE)
 

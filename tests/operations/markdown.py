@@ -28,15 +28,16 @@ def render(table: Table, cells: Cells) -> str:
 
 
 def parse(table: Table, text: str) -> Cells:
-    """The cells of a table that was written before, as far as its columns are still the same."""
+    """The cells of a table that was written before, as far as its columns and operations are still there."""
+    titles = [title.strip() for title in text.partition("\n")[0].strip("| ").split("|")]
+    columns = {title: column for column, title in table.columns.items()}
     found: Cells = {}
     for match in ROW.finditer(text):
         cells = [cast("Cell", cell.strip()) for cell in match["cells"].split("|")]  # as render has written them
-        if len(cells) == len(table.columns):
-            row = dict(zip(table.columns, cells, strict=True))
-            found |= {f"{match['group']}: {label}": row for label in match["labels"].split(", ")}
+        row = {columns[title]: cell for title, cell in zip(titles, cells, strict=True) if title in columns}
+        found |= {f"{match['group']}: {label}": row for label in match["labels"].split(", ")}
     none: dict[str, Cell] = {column: UNKNOWN if column in table.servers else NOTHING for column in table.columns}
-    return {name: found.get(name, none) for name, _ in table.operations()}
+    return {name: {**none, **found.get(name, {})} for name, _ in table.operations()}
 
 
 def section(page: str, table: Table) -> str:

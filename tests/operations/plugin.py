@@ -51,7 +51,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.testsfailed or session.config.option.collectonly:
         return
     page = README.read_text(encoding="utf-8")
-    is_whole = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and not deselected
+    is_whole = _is_whole(session.config)
     if session.config.option.write_tables:
         for table in TABLES:
             cells = evidence.cells(table)
@@ -67,6 +67,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
                 faults.append(f"the README's table {table.name} is stale: run all tests with --write-tables")
         if faults:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether all tests have run. Workers do not tell of tests that they have left out; the options do."""
+    options = config.option
+    is_some = options.keyword or options.markexpr or deselected or getattr(options, "lf", False)
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not is_some
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

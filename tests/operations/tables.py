@@ -147,7 +147,7 @@ TABLES: Final = (
             "memory": "memory",
         },
         groups=COMMON,
-        others={},
+        others={"model": "S3's model"},
     ),
     Table(name="of S3", servers=S3_SERVERS, groups=S3, others={"fake": "fake", "model": "model"}),
     Table(name="of Azure", servers={"azurite": "Azurite"}, groups=AZURE, others={"fake": "fake"}),

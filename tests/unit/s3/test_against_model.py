@@ -31,6 +31,7 @@ from aiostorage.providers.s3.config import Settings, make_site
 from aiostorage.providers.s3.settings import SETTINGS
 from tests.contract.s3_documents import DOCUMENTS
 from tests.unit.s3.model import Case, is_document, meanings, new_client
+from tests.unit.s3.model_operations import BY_ARGUMENT, BY_CALL
 
 if TYPE_CHECKING:
     from aiostorage._http.messages import Request
@@ -458,21 +459,22 @@ def client() -> Any:
 
 WITHOUT_DIGEST = {"create_container", "complete_upload"}
 
-VERIFIED: dict[str, list[str]] = {
-    "create_bucket": ["containers: in a region", "containers: with an owner"],
-    "put_object_acl": ["objects: access as another client sees it"],
-    "upload_part_copy": ["objects: copies by parts at once", "objects: parts copied with a key of ours"],
-    "put_bucket_acl": ["documents: acl"],
-    **{set_: [f"documents: {name}"] for name, (_, set_, _, _) in CALLS.items()},
-}
+DOCUMENT_OF = {set_: name for name, (_, set_, _, _) in CALLS.items()}
 
 
-def marks(case: Case) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.verifies(*VERIFIED[case.call], on="model")] if case.call in VERIFIED else []
+def shown_by(case: Case) -> list[str]:
+    """The operations whose request this is."""
+    found = [*BY_CALL.get(case.call, ())]
+    for name, value in case.arguments.items():
+        found += BY_ARGUMENT.get((case.call, name), ())
+        found += BY_ARGUMENT.get((case.call, name, str(value)), ())
+    if case.call in DOCUMENT_OF:
+        found += ["containers: documents", f"documents: {DOCUMENT_OF[case.call]}"]
+    return found
 
 
 CASES = [
-    pytest.param(case, id=f"{number} {case.call}", marks=marks(case))
+    pytest.param(case, id=f"{number} {case.call}", marks=pytest.mark.verifies(*shown_by(case), on="model"))
     for number, case in enumerate([*OBJECTS, *UPLOADS, *CONTAINERS, *document_cases()], 1)
 ]
 

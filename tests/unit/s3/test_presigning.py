@@ -72,7 +72,7 @@ def test_the_form_of_the_s3_reference() -> None:
 
 
 @given(key=text.filter(bool), value=text, moment=moments, token=st.none() | st.just("t"))
-@pytest.mark.verifies("links: forms as curl --form sends them", on="model")
+@pytest.mark.verifies("links: POST form", "links: forms as curl --form sends them", on="model")
 def test_botocore_signs_the_same_form(key: str, value: str, moment: datetime, token: str | None) -> None:
     keys = S3Credentials(access_key_id="id", secret_access_key="secret", session_token=token)
     wanted = PostPolicy(fields={"x-amz-meta-a": value}, size_range=(0, 9))

@@ -227,6 +227,7 @@ def test_botocore_signs_the_same_query(prefix: str, after: str, moment: datetime
     assert ours.headers["authorization"] == theirs.headers["Authorization"]
 
 
+@pytest.mark.verifies("links: GET", "links: PUT", "links: HEAD", "links: DELETE", on="model")
 @given(key=text.filter(bool), moment=moments, token=tokens, host=hosts)
 def test_botocore_presigns_the_same(key: str, moment: datetime, token: str | None, host: str) -> None:
     url = requests.object_url(_site(host), "bucket", key)
