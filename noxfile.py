@@ -60,6 +60,13 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *(session.posargs or ["--numprocesses=2", "--dist=loadscope", "--cov", "--cov-report=term"]))
 
 
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """Run every operation with every fault on every provider, of which the tests run a choice; takes long."""
+    install(session, "test", "examples")
+    session.run("pytest", "tests/matrix", *session.posargs, env={"AIOSTORAGE_MATRIX": "full"})
+
+
 @nox.session(python=OTHERS, tags=["checks"])
 def versions(session: nox.Session) -> None:
     """Run the tests that need no server on the other versions of Python that the machine has."""

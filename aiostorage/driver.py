@@ -385,7 +385,8 @@ class Driver(AdministrativeOperations, UploadOperations):
         """Write an object to a local file, and return its path.
 
         The file appears under its name when it is complete and checked; a failure or a cancellation
-        leaves nothing. Large objects come in ranges, several at once, all of one version.
+        leaves nothing, but for one that comes while the file gets its name: then it may be there, whole.
+        Large objects come in ranges, several at once, all of one version.
 
         Args:
             obj: The object.

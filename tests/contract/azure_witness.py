@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 API_VERSION = "2026-02-06"
 
 
-def service_client(server: AzuriteServer) -> BlobServiceClient:
-    """A client for all that is in the account."""
+def service_client(server: AzuriteServer, *, retries: int = 0) -> BlobServiceClient:
+    """A client for all that is in the account; a connection that idles for seconds is closed by the server."""
     return BlobServiceClient(
         server.endpoint,
         credential={"account_name": server.account, "account_key": server.key},
         api_version=API_VERSION,
-        retry_total=0,
+        retry_total=retries,
         connection_verify=True if server.ca_bundle is None else str(server.ca_bundle),
     )
 

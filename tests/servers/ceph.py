@@ -88,6 +88,7 @@ rgw_data = {run}/rgw
 rgw_frontends = beast endpoint=127.0.0.1:{port}
 rgw_exit_timeout_secs = 1
 rgw_crypt_require_ssl = false
+rgw_multipart_min_part_size = 1
 rgw_crypt_s3_kms_backend = testing
 rgw_crypt_s3_kms_encryption_keys = {kms_key_id}=YWlvc3RvcmFnZSB0ZXN0cywga2V5IG51bWJlciBvbmU=
 rgw_gc_obj_min_wait = 1

@@ -22,6 +22,7 @@ class GCSServerProcess(Server):
 
     name: ClassVar[str] = "gcs"
     project: ClassVar[str] = "test-project"
+    options: ClassVar[tuple[str, ...]] = ()
     endpoint: str
     key_file: Path
 
@@ -31,7 +32,7 @@ class GCSServerProcess(Server):
     def start(self) -> None:
         port = free_port()
         command = [sys.executable, "-m", "aiostorage.testing.gcs", "--port", str(port), "--project", self.project]
-        command += ["--authorization", "required", "--credentials", str(self.run_dir)]
+        command += ["--authorization", "required", "--credentials", str(self.run_dir), *self.options]
         self.spawn("gcs", command, env={"PYTHONPATH": str(HERE.parents[1])})
         self.key_file = self.run_dir / "service_account.json"
         self.wait_for(port)

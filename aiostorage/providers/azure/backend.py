@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage import checksums
+from aiostorage._http import write_ids
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
 from aiostorage._http.deletes import delete_singly
@@ -41,6 +41,7 @@ from aiostorage.providers.azure.access import Access
 from aiostorage.providers.azure.administration import AzureAdministration
 from aiostorage.providers.azure.errors import read_error
 from aiostorage.providers.azure.headers import content_headers, digest_header
+from aiostorage.providers.azure.metadata import write_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,8 +167,19 @@ class AzureBackend:
         self._check_writing("put_object", options)
         computed = await _hash(body, options.checksum)
         digests = digest_header(computed)
-        request = requests.put_object(self._site, container, key, body, options, digests=digests, on_sent=on_sent)
-        response = await self._http.send(request)
+        write_id = write_ids.new_write_id(options)
+        written = write_ids.marked(options, write_id)
+        request = requests.put_object(self._site, container, key, body, written, digests=digests, on_sent=on_sent)
+        try:
+            response = await self._http.send(request)
+        except PreconditionFailedError as error:
+
+            async def look() -> tuple[ObjectInfo, str | None]:
+                asked = requests.head_object(self._site, container, key, ReadOptions(customer_key=options.customer_key))
+                headers = (await self._http.send(asked)).headers
+                return responses.object_info(key, headers), write_id_of(headers)
+
+            return await write_ids.written_before(write_id, error, look)
         return responses.written(request, response.headers, options, size=len(body), object_hash=computed)
 
     async def get_object(self, container: str, key: str, options: ReadOptions) -> HTTPObjectBody:

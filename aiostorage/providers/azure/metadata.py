@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from aiostorage._http import write_ids
 from aiostorage._http.metadata import decode, encode
 from aiostorage.errors import InvalidArgumentError
 
@@ -46,12 +47,17 @@ def to_headers(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def from_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The metadata among the headers of a response."""
+    """The metadata among the headers of a response, but for a mark of our own."""
     return {
         _ESCAPED.sub(_unescape, name[len(PREFIX) :]): decode(value)
         for name, value in headers.items()
-        if name.startswith(PREFIX)
+        if name.startswith(PREFIX) and name != _WRITE_ID
     }
+
+
+def write_id_of(headers: Mapping[str, str]) -> str | None:
+    """What tells the write of an object from all others, if it was written under a condition."""
+    return headers.get(_WRITE_ID)
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -60,3 +66,6 @@ def _escape(match: re.Match[str]) -> str:
 
 def _unescape(match: re.Match[str]) -> str:
     return chr(int(match[1], 16))
+
+
+_WRITE_ID = PREFIX + _TO_ESCAPE.sub(_escape, write_ids.NAME)

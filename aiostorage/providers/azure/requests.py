@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
-from aiostorage._http import xml
+from aiostorage._http import write_ids, xml
 from aiostorage._http.canonical import quote_key, with_query
 from aiostorage._http.headers import header_text
 from aiostorage._http.messages import Request
@@ -190,8 +190,8 @@ def put_object(
 ) -> Request:
     """Put Blob. Source: https://learn.microsoft.com/rest/api/storageservices/put-blob.
 
-    With a condition it is not repeatable: the first try may have taken effect, and then the second
-    fails although the object is ours.
+    With a condition and no mark it is not repeatable: the first try may have taken effect, and then the
+    second fails although the object is ours.
     """
     conditions = conditions_of(options.if_match, options.if_none_match)
     return Request(
@@ -202,7 +202,7 @@ def put_object(
         body=body,
         container=container,
         key=key,
-        is_repeatable=not conditions,
+        is_repeatable=not conditions or write_ids.NAME in options.metadata,
         on_sent=on_sent,
     )
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage import checksums
+from aiostorage._http import write_ids
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.canonical import quote_key
 from aiostorage._http.client import HTTPClient
@@ -23,6 +24,7 @@ from aiostorage.errors import (
     InvalidArgumentError,
     ObjectNotFoundError,
     PermissionDeniedError,
+    PreconditionFailedError,
     StorageError,
     UnsupportedError,
     UploadNotFoundError,
@@ -147,17 +149,28 @@ class GCSBackend:
     ) -> ObjectInfo:
         """Store an object in one request. The service compares it with the MD5 that goes with it."""
         self.check_name(container, key)
+        write_id = write_ids.new_write_id(options)
         request = requests.put_object(
             self._site,
             container,
             key,
             body,
-            options,
+            write_ids.marked(options, write_id),
             md5=await checksums.digest("md5", body),
             boundary=secrets.token_hex(16),
             on_sent=on_sent,
         )
-        return responses.object_info(request, await self._send(request))
+        try:
+            return responses.object_info(request, await self._send(request))
+        except PreconditionFailedError as error:
+
+            async def look() -> tuple[ObjectInfo, str | None]:
+                reading = ReadOptions(customer_key=options.customer_key)
+                asked = requests.head_object(self._site, container, key, reading)
+                response = await self._send(asked)
+                return responses.object_info(asked, response), responses.write_id(asked, response)
+
+            return await write_ids.written_before(write_id, error, look)
 
     async def get_object(self, container: str, key: str, options: ReadOptions) -> HTTPObjectBody:
         """Open an object for reading. Content that is stored compressed comes so."""

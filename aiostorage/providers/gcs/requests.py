@@ -10,7 +10,7 @@ from __future__ import annotations
 from json import dumps
 from typing import TYPE_CHECKING, Final
 
-from aiostorage._http import multipart
+from aiostorage._http import multipart, write_ids
 from aiostorage._http.canonical import quote_text, with_query
 from aiostorage._http.headers import range_header
 from aiostorage._http.messages import Request
@@ -91,7 +91,6 @@ def create_container(site: Site, project: str, container: str, options: Containe
         headers=headers_of(site, {"content-type": JSON_TYPE}),
         body=json_body(container_resource(container, options)),
         container=container,
-        is_repeatable=False,
     )
 
 
@@ -133,8 +132,8 @@ def put_object(
         container: Name of the container.
         key: Name of the object.
         body: The content.
-        options: How to store it. With a condition the request is not repeatable: the first try may have
-            taken effect, and then the second fails although the object is ours.
+        options: How to store it. With a condition and no mark the request is not repeatable: the first try
+            may have taken effect, and then the second fails although the object is ours.
         md5: The digest of the content.
         boundary: What stands between the two; nothing in the content is like it.
         on_sent: Told how many bytes of the content have moved.
@@ -163,7 +162,7 @@ def put_object(
         body=b"".join((head, body, f"\r\n--{boundary}--\r\n".encode())),
         container=container,
         key=key,
-        is_repeatable=not conditions,
+        is_repeatable=not conditions or write_ids.NAME in options.metadata,
         on_sent=None if on_sent is None else _counting(on_sent, len(head), len(body)),
     )
 

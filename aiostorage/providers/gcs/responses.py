@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from aiostorage._http import json, multipart
+from aiostorage._http import json, multipart, write_ids
 from aiostorage._http.body import Head, which_bytes
 from aiostorage._http.headers import parse_http_date
 from aiostorage._http.messages import Request, Response
@@ -88,7 +88,7 @@ def get_object(request: Request, status: int, headers: Mapping[str, str], byte_r
         content_disposition=headers.get("content-disposition"),
         content_encoding=encoding,
         content_language=headers.get("content-language"),
-        metadata=from_headers(METADATA_PREFIX, headers) or EMPTY,
+        metadata=from_headers(METADATA_PREFIX, headers, without=frozenset({write_ids.NAME})) or EMPTY,
         storage_class=headers.get("x-goog-storage-class"),
         version_id=generation,
         encryption="customer" if "x-goog-encryption-key-sha256" in headers else None,
@@ -96,6 +96,12 @@ def get_object(request: Request, status: int, headers: Mapping[str, str], byte_r
         extra=extra,
     )
     return Head(info, start, stop)
+
+
+def write_id(request: Request, response: Response) -> str | None:
+    """What tells the write of an object from all others, if it was written under a condition."""
+    with well_formed(request, response):
+        return json.text_map(json.parse(response.body), "metadata").get(write_ids.NAME)
 
 
 class Rewriting(NamedTuple):

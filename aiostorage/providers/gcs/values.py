@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Final, Literal
 
 from aiostorage._http import metadata as texts
+from aiostorage._http import write_ids
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import ObjectHash
 
@@ -75,7 +76,7 @@ def to_json_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def from_json_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """Metadata as it was given. Uploads by parts have it in headers, and so encoded."""
-    return {name: texts.decode(value) for name, value in metadata.items()}
+    return {name: texts.decode(value) for name, value in metadata.items() if name != write_ids.NAME}
 
 
 def key_headers(key: CustomerKey | None, *, prefix: str = "x-goog-") -> dict[str, str]:

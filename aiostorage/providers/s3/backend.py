@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage import checksums
-from aiostorage._http import xml
+from aiostorage._http import write_ids, xml
 from aiostorage._http.body import HTTPObjectBody
 from aiostorage._http.client import HTTPClient
 from aiostorage._http.deletes import delete_singly
@@ -174,7 +174,7 @@ class S3Backend:
         site = await self._ready(container, key)
         checks.check_writing(site.vendor, "put_object", options)
         digests, computed = await _digests(site, body, options.checksum, is_locked=_is_locked(options))
-        write_id = lost_replies.new_write_id(options)
+        write_id = write_ids.new_write_id(options)
         request = requests.put_object(
             site, container, key, body, options, digests=digests, write_id=write_id, on_sent=on_sent
         )
@@ -271,7 +271,7 @@ class S3Backend:
         checks.check_copying(site.vendor, source, options)
         if options is not None and site.vendor.tags and not site.vendor.options_everywhere:
             options = replace(options, tags=options.tags or await self.administration().get_tags(source))
-        write_id = lost_replies.new_write_id(options)
+        write_id = write_ids.new_write_id(options)
         request = requests.copy_object(site, source, container, key, options, write_id=write_id)
         try:
             response = await self._http.send(request)

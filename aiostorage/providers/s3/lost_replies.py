@@ -1,16 +1,14 @@
-"""Was it us? A write whose reply was lost is sent again, and may then be refused because of its own success.
+"""Was it us? See :mod:`aiostorage._http.write_ids`.
 
-What is written under a condition carries a random value in its metadata, by which it is recognised.
-Content alone would not do: of two that race to write the same, both would believe that they have won.
-An upload by parts needs no such mark, because it is gone once it was completed.
+An upload by parts needs no mark, because it is gone once it was completed.
 """
 
 from __future__ import annotations
 
-import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
+from aiostorage._http import write_ids
 from aiostorage.errors import ObjectNotFoundError, PreconditionFailedError, StorageError, UploadNotFoundError
 from aiostorage.models import WHOLE, ReadOptions
 from aiostorage.providers.s3 import requests, responses, upload_requests, values
@@ -25,13 +23,6 @@ if TYPE_CHECKING:
     Send: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
-def new_write_id(options: WriteOptions | None) -> str | None:
-    """What tells this write from all others, where that may be needed."""
-    if options is None or (options.if_match is None and options.if_none_match is None):
-        return None
-    return secrets.token_hex(16)
-
-
 async def written_before(
     send: Send, site: Site, request: Request, options: WriteOptions | None, write_id: str | None, error: StorageError
 ) -> ObjectInfo:
@@ -40,14 +31,14 @@ async def written_before(
     Raises:
         StorageError: It was not this write; then that is ``error``.
     """
-    if error.attempts > 1 and write_id is not None and options is not None:
+
+    async def look() -> tuple[ObjectInfo, str | None]:
         container, key = request.container or "", request.key or ""
-        look = requests.head_object(site, container, key, ReadOptions(customer_key=options.customer_key))
-        with suppress(ObjectNotFoundError):
-            response = await send(look)
-            if values.write_id_of(response.headers) == write_id:
-                return responses.object_info(key, response.headers, site.vendor)
-    raise error
+        reading = ReadOptions(customer_key=None if options is None else options.customer_key)
+        headers = (await send(requests.head_object(site, container, key, reading))).headers
+        return responses.object_info(key, headers, site.vendor), values.write_id_of(headers)
+
+    return await write_ids.written_before(write_id, error, look)
 
 
 async def completed_before(

@@ -7,6 +7,7 @@ import re
 from base64 import b64decode
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from aiostorage._http import write_ids
 from aiostorage._http.headers import parse_iso_date
 from aiostorage.hashing import crc_combine, new_hasher
 from aiostorage.models import ObjectHash, Retention
@@ -23,7 +24,7 @@ ChecksumType: TypeAlias = Literal["FULL_OBJECT", "COMPOSITE"]
 
 METADATA_PREFIX: Final = "x-amz-meta-"
 
-WRITE_ID_NAME: Final = "aiostorage-write-id"
+WRITE_ID_NAME: Final = write_ids.NAME
 """Metadata of objects that were written under a condition; the users of this package never see it."""
 
 WRITE_EXTRA: Final = frozenset({

@@ -25,7 +25,6 @@ from aiostorage.errors import (
     PreconditionFailedError,
     ServiceUnavailableError,
     StorageConnectionError,
-    StorageError,
     UnexpectedResponseError,
     UnsupportedError,
     UploadNotFoundError,
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from aiostorage.providers.azure.config import AzureOptions
+    from tests.scripted import Seen
 
 pytestmark = pytest.mark.anyio
 
@@ -97,13 +97,6 @@ async def test_what_a_write_sends() -> None:
     assert (info.etag, info.object_hash.algorithm) == ("0x1", "md5")
 
 
-async def test_a_conditional_write_is_not_repeated() -> None:
-    async with ScriptedServer(reset()) as server, backend_of(server) as backend:
-        with pytest.raises(StorageError):
-            await backend.put_object("photos", "k", b"content", WriteOptions(if_none_match="*"))
-    assert len(server.seen) == 1
-
-
 @pytest.mark.verifies("containers: a name being deleted waited for", on="fake")
 async def test_a_container_that_is_being_removed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
@@ -126,6 +119,34 @@ async def test_a_full_container_is_not_removed() -> None:
         with pytest.raises(ContainerNotEmptyError):
             await backend.delete_container("photos")
     assert [seen.method for seen in server.seen] == ["GET"]
+
+
+# Writes under a condition
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_a_conditional_write_whose_answer_was_lost_is_recognised(is_ours: bool) -> None:
+    """Sent again it is refused, because of its own success or of somebody else's; the mark tells."""
+    mark = "x-ms-meta-aiostorage_x002d_write_x002d_id"
+    sent: list[str] = []
+
+    def answer(seen: Seen) -> Answer:
+        if seen.method == "HEAD":
+            found = sent[0] if is_ours else "another"
+            return Answer(headers={"ETag": '"0x7"', "Content-Length": "3", mark: found, "x-ms-meta-a": "b"})
+        sent.append(seen.headers[mark])
+        return reset() if len(sent) == 1 else error(409, "BlobAlreadyExists")
+
+    async with ScriptedServer(answer=answer) as server, backend_of(server) as backend:
+        writing = backend.put_object("photos", "k", b"abc", WriteOptions(if_none_match="*", metadata={"a": "b"}))
+        if is_ours:
+            info = await writing
+            assert (info.etag, dict(info.metadata)) == ("0x7", {"a": "b"})
+        else:
+            with pytest.raises(PreconditionFailedError):
+                await writing
+    assert [seen.method for seen in server.seen] == ["PUT", "PUT", "HEAD"]
+    assert sent[0] == sent[1]
 
 
 # Completing
