@@ -37,7 +37,7 @@ def run(program: str, *flags: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=120,
         env={
-            "ROOT": str(Path(__file__).parents[2]),
+            "ROOT": root,
             "PATH": "",
             "AWS_EC2_METADATA_DISABLED": "true",
             "HOME": "/nonexistent",
