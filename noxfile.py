@@ -132,6 +132,13 @@ def bench_smoke(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Take rules out of the package, one at a time, and see that their tests notice; takes numbers of rules."""
+    install(session, "test", "examples")
+    session.run("python", "-m", "tests.mutants", *session.posargs)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Choose the newest versions of everything, and write them down."""
     session.install("uv")
