@@ -73,8 +73,6 @@ CAPABILITIES = aiostorage.Capabilities(
         max_delete_batch=100,
         max_page_size=1000,
     ),
-    create_if_absent=True,  # RFC 4918 section 10.6: Overwrite: F
-    conditional_parts=True,
     server_side_copy=True,
     object_headers=False,
     object_metadata=False,
@@ -278,7 +276,7 @@ class WebDAVBackend:
         self._check_writing(asked, options)
         async with self._hidden(asked, container) as path:
             await self._put(asked, path, body, on_sent)
-            await self._publish(asked, path, container, key, options)
+            await self._publish(asked, path, container, key)
         return ObjectInfo(key=key, size=len(body))
 
     async def get_object(self, container: str, key: str, options: ReadOptions) -> http.HTTPObjectBody:
@@ -339,13 +337,13 @@ class WebDAVBackend:
         self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
     ) -> ObjectInfo:
         """Copy an object to a hidden name, and move it: a COPY onto the key could be seen half done."""
-        asked, plain = Asked("copy_object", container, key), WriteOptions()
-        self._require_plain(asked.operation, options or plain, plain)
+        asked = Asked("copy_object", container, key)
+        self._check_writing(asked, options or WriteOptions())
         info = await self.head_object(source.container, source.key, ReadOptions(version_id=source.version_id))
         async with self._hidden(asked, container) as path:
             headers = {"destination": self._address(path), "overwrite": "T"}
             await http.run_to_end(self._call(asked, "COPY", f"{source.container}/{source.key}", headers))
-            await self._publish(asked, path, container, key, plain)
+            await self._publish(asked, path, container, key)
         return ObjectInfo(key=key, size=info.size)
 
     async def list_objects(self, container: str, query: ListQuery, *, token: str | None) -> Page[ObjectInfo | Prefix]:
@@ -411,7 +409,7 @@ class WebDAVBackend:
             # Mapped, and not read: what of it is in memory the system may drop.
             body = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else b""
             await self._put(asked, f"{folder}whole", body)
-        await self._publish(asked, f"{folder}whole", upload.container, upload.key, options)
+        await self._publish(asked, f"{folder}whole", upload.container, upload.key)
         with suppress(aiostorage.StorageError):  # the object is there
             await self.abort_upload(upload)
         return ObjectInfo(key=upload.key, size=size)
@@ -470,7 +468,7 @@ class WebDAVBackend:
             self._refuse(operation)
 
     def _check_writing(self, asked: Asked, options: WriteOptions) -> None:
-        self._require_plain(asked.operation, options, WriteOptions(if_none_match=options.if_none_match))
+        self._require_plain(asked.operation, options, WriteOptions())
 
     def _check_reading(self, operation: str, options: ReadOptions) -> None:
         self._require_plain(operation, options, ReadOptions(byte_range=options.byte_range))
@@ -532,7 +530,7 @@ class WebDAVBackend:
                 await self._call(asked, "DELETE", path)
             raise
 
-    async def _publish(self, asked: Asked, path: str, container: str, key: str, options: WriteOptions) -> None:
+    async def _publish(self, asked: Asked, path: str, container: str, key: str) -> None:
         """Move a hidden file onto a key. Folders on the way are made; none is replaced, or all in it would be lost."""
         overwrite, has_folders = "F", False
         while True:
@@ -540,7 +538,7 @@ class WebDAVBackend:
             try:
                 await http.run_to_end(self._call(asked, "MOVE", path, headers, is_repeatable=False))
             except aiostorage.PreconditionFailedError:
-                if options.if_none_match is not None or overwrite == "T":
+                if overwrite == "T":
                     raise
                 if any(entry.is_folder for entry in await self._look(asked, f"{container}/{key}")):
                     raise aiostorage.AlreadyExistsError("there is a folder of this name", key=key) from None
