@@ -15,6 +15,7 @@ Source: https://www.rfc-editor.org/rfc/rfc4918
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import mmap
 import re
@@ -219,6 +220,7 @@ class WebDAVBackend:
         if parts.scheme not in {"http", "https"} or parts.username is not None or parts.query:
             raise aiostorage.InvalidArgumentError("the url is http or https, and has no password and no query in it")
         self._url = url.rstrip("/")
+        self._making = asyncio.Lock()
 
         async def login() -> Login:
             return Login(username=username or "", password=password)
@@ -517,11 +519,19 @@ class WebDAVBackend:
 
     # Writing
 
+    async def _make_folder(self, asked: Asked, path: str) -> None:
+        """Have a folder. One at a time: a server locks what it makes, and refuses who comes meanwhile."""
+        async with self._making:
+            with suppress(aiostorage.AlreadyExistsError):
+                await self._call(asked, "MKCOL", path)
+
     @asynccontextmanager
     async def _hidden(self, asked: Asked, container: str, name: str | None = None) -> AsyncGenerator[str, None]:
         """A path that no listing shows, to write under; when the block fails or is cancelled, what is there goes."""
-        with suppress(aiostorage.AlreadyExistsError):
-            await self._call(Asked(asked.operation, container), "MKCOL", f"{container}/{HIDDEN}/")
+        try:
+            await self._look(asked, f"{container}/{HIDDEN}/")
+        except aiostorage.NotFoundError:
+            await self._make_folder(Asked(asked.operation, container), f"{container}/{HIDDEN}/")
         path = f"{container}/{HIDDEN}/{name or secrets.token_hex(16)}"
         try:
             yield path
@@ -548,8 +558,7 @@ class WebDAVBackend:
                     raise
                 has_folders = True
                 for slash in re.finditer("/", key):
-                    with suppress(aiostorage.AlreadyExistsError):
-                        await self._call(asked, "MKCOL", f"{container}/{key[: slash.end()]}")
+                    await self._make_folder(asked, f"{container}/{key[: slash.end()]}")
             else:
                 return
 
