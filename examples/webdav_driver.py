@@ -15,6 +15,7 @@ Source: https://www.rfc-editor.org/rfc/rfc4918
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import mmap
 import re
@@ -73,8 +74,6 @@ CAPABILITIES = aiostorage.Capabilities(
         max_delete_batch=100,
         max_page_size=1000,
     ),
-    create_if_absent=True,  # RFC 4918 section 10.6: Overwrite: F
-    conditional_parts=True,
     server_side_copy=True,
     object_headers=False,
     object_metadata=False,
@@ -221,6 +220,7 @@ class WebDAVBackend:
         if parts.scheme not in {"http", "https"} or parts.username is not None or parts.query:
             raise aiostorage.InvalidArgumentError("the url is http or https, and has no password and no query in it")
         self._url = url.rstrip("/")
+        self._making = asyncio.Lock()
 
         async def login() -> Login:
             return Login(username=username or "", password=password)
@@ -278,7 +278,7 @@ class WebDAVBackend:
         self._check_writing(asked, options)
         async with self._hidden(asked, container) as path:
             await self._put(asked, path, body, on_sent)
-            await self._publish(asked, path, container, key, options)
+            await self._publish(asked, path, container, key)
         return ObjectInfo(key=key, size=len(body))
 
     async def get_object(self, container: str, key: str, options: ReadOptions) -> http.HTTPObjectBody:
@@ -339,13 +339,13 @@ class WebDAVBackend:
         self, source: ObjectRef, container: str, key: str, options: WriteOptions | None
     ) -> ObjectInfo:
         """Copy an object to a hidden name, and move it: a COPY onto the key could be seen half done."""
-        asked, plain = Asked("copy_object", container, key), WriteOptions()
-        self._require_plain(asked.operation, options or plain, plain)
+        asked = Asked("copy_object", container, key)
+        self._check_writing(asked, options or WriteOptions())
         info = await self.head_object(source.container, source.key, ReadOptions(version_id=source.version_id))
         async with self._hidden(asked, container) as path:
             headers = {"destination": self._address(path), "overwrite": "T"}
             await http.run_to_end(self._call(asked, "COPY", f"{source.container}/{source.key}", headers))
-            await self._publish(asked, path, container, key, plain)
+            await self._publish(asked, path, container, key)
         return ObjectInfo(key=key, size=info.size)
 
     async def list_objects(self, container: str, query: ListQuery, *, token: str | None) -> Page[ObjectInfo | Prefix]:
@@ -411,7 +411,7 @@ class WebDAVBackend:
             # Mapped, and not read: what of it is in memory the system may drop.
             body = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else b""
             await self._put(asked, f"{folder}whole", body)
-        await self._publish(asked, f"{folder}whole", upload.container, upload.key, options)
+        await self._publish(asked, f"{folder}whole", upload.container, upload.key)
         with suppress(aiostorage.StorageError):  # the object is there
             await self.abort_upload(upload)
         return ObjectInfo(key=upload.key, size=size)
@@ -470,7 +470,7 @@ class WebDAVBackend:
             self._refuse(operation)
 
     def _check_writing(self, asked: Asked, options: WriteOptions) -> None:
-        self._require_plain(asked.operation, options, WriteOptions(if_none_match=options.if_none_match))
+        self._require_plain(asked.operation, options, WriteOptions())
 
     def _check_reading(self, operation: str, options: ReadOptions) -> None:
         self._require_plain(operation, options, ReadOptions(byte_range=options.byte_range))
@@ -519,11 +519,19 @@ class WebDAVBackend:
 
     # Writing
 
+    async def _make_folder(self, asked: Asked, path: str) -> None:
+        """Have a folder. One at a time: a server locks what it makes, and refuses who comes meanwhile."""
+        async with self._making:
+            with suppress(aiostorage.AlreadyExistsError):
+                await self._call(asked, "MKCOL", path)
+
     @asynccontextmanager
     async def _hidden(self, asked: Asked, container: str, name: str | None = None) -> AsyncGenerator[str, None]:
         """A path that no listing shows, to write under; when the block fails or is cancelled, what is there goes."""
-        with suppress(aiostorage.AlreadyExistsError):
-            await self._call(Asked(asked.operation, container), "MKCOL", f"{container}/{HIDDEN}/")
+        try:
+            await self._look(asked, f"{container}/{HIDDEN}/")
+        except aiostorage.NotFoundError:
+            await self._make_folder(Asked(asked.operation, container), f"{container}/{HIDDEN}/")
         path = f"{container}/{HIDDEN}/{name or secrets.token_hex(16)}"
         try:
             yield path
@@ -532,7 +540,7 @@ class WebDAVBackend:
                 await self._call(asked, "DELETE", path)
             raise
 
-    async def _publish(self, asked: Asked, path: str, container: str, key: str, options: WriteOptions) -> None:
+    async def _publish(self, asked: Asked, path: str, container: str, key: str) -> None:
         """Move a hidden file onto a key. Folders on the way are made; none is replaced, or all in it would be lost."""
         overwrite, has_folders = "F", False
         while True:
@@ -540,7 +548,7 @@ class WebDAVBackend:
             try:
                 await http.run_to_end(self._call(asked, "MOVE", path, headers, is_repeatable=False))
             except aiostorage.PreconditionFailedError:
-                if options.if_none_match is not None or overwrite == "T":
+                if overwrite == "T":
                     raise
                 if any(entry.is_folder for entry in await self._look(asked, f"{container}/{key}")):
                     raise aiostorage.AlreadyExistsError("there is a folder of this name", key=key) from None
@@ -550,8 +558,7 @@ class WebDAVBackend:
                     raise
                 has_folders = True
                 for slash in re.finditer("/", key):
-                    with suppress(aiostorage.AlreadyExistsError):
-                        await self._call(asked, "MKCOL", f"{container}/{key[: slash.end()]}")
+                    await self._make_folder(asked, f"{container}/{key[: slash.end()]}")
             else:
                 return
 

@@ -15,6 +15,7 @@ from tests.servers.rclone import RcloneWebDAVServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from aiostorage import Driver
 
@@ -36,6 +37,14 @@ class FolderWitness(LocalWitness):
             (folder / "00001").write_bytes(part)
 
         await asyncio.to_thread(write)
+
+    def _path(self, container: str, key: str, *, aside: bool = False) -> Path:
+        return self._root / container / key
+
+    def _keys(self, container: str) -> list[str]:
+        home = self._root / container
+        files = [path.relative_to(home) for path in home.rglob("*") if path.is_file()]
+        return [path.as_posix() for path in files if path.parts[0] != HIDDEN]
 
     def _leftovers(self, container: str) -> list[str]:
         return [path.name for path in (self._root / container / HIDDEN).glob("*")]
