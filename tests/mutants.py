@@ -285,7 +285,7 @@ def mutated(mutant: Mutant, root: Path = ROOT) -> str:
 
 
 def run(root: Path, *tests: str) -> int | None:
-    """Run tests of a copy of the repository; pytest's exit code, or None where one hangs. Failures of many are shown."""
+    """Run tests of a copy of the repository; pytest's exit code, or None where one hangs. That of many is shown."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     env = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     patience_s = PATIENCE_S if len(tests) == 1 else 10 * PATIENCE_S
