@@ -1,20 +1,25 @@
-"""What a client is asked to do, in a process of its own: ``python -m tests.peers.acts CLIENT ACT SITE ARGUMENTS``.
+"""What a client is asked to do, each time in a process of its own.
 
-The last line that is printed is what it tells, as JSON. ``pause`` prints a line, and goes on when one comes.
+``python -m tests.peers.acts CLIENT SOCKET IMPORTS`` imports the client and listens. Whoever connects sends a line with
+what is to be done, as JSON; a fork does it, so that nothing is imported again, and answers with lines: its process, a
+pause (until a line comes back), and at last what it has to tell.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import os
+import signal
+import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from tests.peers.clients import CLIENTS, IMPORTS, MishapError, NotOfferedError, Site
+from tests.peers.clients import CLIENTS, MishapError, NotOfferedError, Site
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -28,10 +33,20 @@ PATIENCE_S = 15.0
 """How long a read may take that nothing keeps from being done at once."""
 
 
+_other: TextIO
+"""Whoever has asked: in the one process that does it."""
+
+
+def tell(facts: dict[str, Any]) -> None:
+    """Let the other side know."""
+    _other.write(json.dumps(facts) + "\n")
+    _other.flush()
+
+
 async def pause() -> None:
     """Let the other side do something."""
-    print(json.dumps({"is_paused": True}), flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
+    tell({"is_paused": True})
+    await asyncio.to_thread(_other.readline)
 
 
 async def put_all(client: Client, keys: list[str]) -> dict[str, Any]:
@@ -61,8 +76,8 @@ async def read_in_two(client: Client, key: str, size: int) -> dict[str, Any]:
     return about(await client.read_in_two(key, size, pause))
 
 
-async def read_parallel(client: Client, key: str, size: int, folder: str) -> dict[str, Any]:
-    return about(await client.read_parallel(key, size, Path(folder)))
+async def read_parallel(client: Client, key: str, folder: str) -> dict[str, Any]:
+    return about(await client.read_parallel(key, Path(folder)))
 
 
 async def read_starts(client: Client, key: str, times: int, then: str) -> dict[str, Any]:
@@ -149,16 +164,15 @@ ACTS: dict[str, Act] = {
 
 
 async def stall(name: str, site: Site, key: str) -> dict[str, Any]:
-    """For how long the event loop stands still while the client is made and makes its first request."""
-    exec(IMPORTS[name])  # that takes long, but nobody does it in a loop that serves others
+    """What the event loop's thread computes between two turns, while the client is made and makes its first request."""
     longest = 0.0
 
     async def tick() -> None:
         nonlocal longest
-        last = time.perf_counter()
+        last = time.thread_time()
         while True:
             await asyncio.sleep(0.0005)
-            now = time.perf_counter()
+            now = time.thread_time()
             longest, last = max(longest, now - last), now
 
     ticking = asyncio.create_task(tick())
@@ -228,17 +242,35 @@ async def _act(name: str, act: str, site: Site, arguments: dict[str, Any]) -> di
         return await ACTS[act](client, **arguments)
 
 
-def main(name: str, act: str, site: str, arguments: str) -> None:
-    told: dict[str, Any]
+async def _answer(name: str) -> NoReturn:
+    asked = json.loads(_other.readline())
+    tell({"process": os.getpid()})
     try:
-        told = asyncio.run(_act(name, act, Site(**json.loads(site)), json.loads(arguments)))
+        told = await _act(name, asked["act"], Site(**asked["site"]), asked["arguments"])
     except NotOfferedError as error:
         told = {"not_offered": str(error)}
     except BaseException as error:  # noqa: BLE001  # a panic of Rust is no Exception
         told = {"error": said(error), "message": str(error)[:400]}
-    print(json.dumps(told), flush=True)
-    # obstore 0.12 now and then aborts while the interpreter ends, and threads may hang: all that counts is told.
+    tell(told)
+    # All is told. obstore 0.12 now and then aborts while the interpreter ends, and a thread may wait for ever.
     os._exit(0)
+
+
+def main(name: str, path: str, imports: str) -> None:
+    global _other  # noqa: PLW0603  # a fork has one for all of its life
+    exec(imports)
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        while True:
+            connection, _ = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                _other = connection.makefile("rw")
+                asyncio.run(_answer(name))
+            connection.close()
 
 
 if __name__ == "__main__":

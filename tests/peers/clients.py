@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 64 * 1024
 BLOCK_BYTES = 8 << 20
+RANGE_BYTES = 1 << 20
 
 
 class NotOfferedError(Exception):
@@ -29,13 +30,14 @@ class MishapError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where a client is sent to."""
+    """Where a client is sent to; ``vendor`` is for the client that asks for it."""
 
     endpoint: str
     region: str
     access_key: str
     secret_key: str
     bucket: str
+    vendor: Literal["aws", "swift"]
 
 
 class Client(Protocol):
@@ -74,8 +76,8 @@ class Client(Protocol):
     async def download(self, key: str, path: Path) -> None:
         """An object to a file, with the client's own means."""
 
-    async def read_parallel(self, key: str, size: int, folder: Path) -> bytes:
-        """An object in several ranges at once."""
+    async def read_parallel(self, key: str, folder: Path) -> bytes:
+        """An object in several ranges of 1 MiB at once."""
 
     async def list(self) -> list[str]:
         """The keys in the bucket."""
@@ -100,6 +102,7 @@ class Aiostorage(Opened):
                 region=site.region,
                 access_key_id=site.access_key,
                 secret_access_key=site.secret_key,
+                vendor=site.vendor,
             )
         )
         self._container = driver.container(site.bucket)
@@ -144,8 +147,8 @@ class Aiostorage(Opened):
     async def download(self, key: str, path: Path) -> None:
         await self._container.download_object(key, path)
 
-    async def read_parallel(self, key: str, size: int, folder: Path) -> bytes:
-        path = await self._container.download_object(key, folder / "parallel")
+    async def read_parallel(self, key: str, folder: Path) -> bytes:
+        path = await self._container.download_object(key, folder / "parallel", part_size_bytes=RANGE_BYTES)
         return path.read_bytes()
 
     async def list(self) -> list[str]:
@@ -211,7 +214,7 @@ class Obstore(Opened):
     async def download(self, key: str, path: Path) -> None:
         raise NotOfferedError("no download to a path")
 
-    async def read_parallel(self, key: str, size: int, folder: Path) -> bytes:
+    async def read_parallel(self, key: str, folder: Path) -> bytes:
         raise NotOfferedError("reads with one request")
 
     async def list(self) -> list[str]:
@@ -284,7 +287,7 @@ class Aiobotocore(Opened):
     async def download(self, key: str, path: Path) -> None:
         raise NotOfferedError("no download to a path")
 
-    async def read_parallel(self, key: str, size: int, folder: Path) -> bytes:
+    async def read_parallel(self, key: str, folder: Path) -> bytes:
         raise NotOfferedError("reads with one request")
 
     async def list(self) -> list[str]:
@@ -378,8 +381,8 @@ class S3fs(Opened):
     async def download(self, key: str, path: Path) -> None:
         await self._fs._get_file(self._path(key), str(path))
 
-    async def read_parallel(self, key: str, size: int, folder: Path) -> bytes:
-        return bytes(await self._fs._cat_file(self._path(key)))
+    async def read_parallel(self, key: str, folder: Path) -> bytes:
+        return bytes(await self._fs._cat_file(self._path(key), chunksize=RANGE_BYTES))
 
     async def list(self) -> list[str]:
         found = await self._fs._find(self._site.bucket)
@@ -388,6 +391,8 @@ class S3fs(Opened):
 
 class Opendal(Opened):
     """With its RetryLayer, as services in production have it; without one it never asks twice."""
+
+    _operator: Any  # its annotations have a file whose __aexit__ cannot be awaited
 
     async def __aenter__(self) -> Self:
         import opendal
@@ -432,14 +437,14 @@ class Opendal(Opened):
                 await file.write(block)
 
     async def read(self, key: str) -> bytes:
-        return await self._operator.read(key)
+        return bytes(await self._operator.read(key))
 
     async def read_range(self, key: str, start: int, stop: int) -> bytes:
-        return await self._operator.read(key, offset=start, size=stop - start)
+        return bytes(await self._operator.read(key, offset=start, size=stop - start))
 
     async def read_start(self, key: str) -> bytes:
         async with await self._operator.open(key, "rb") as file:
-            return await file.read(PIECE_BYTES)
+            return bytes(await file.read(PIECE_BYTES))
 
     async def read_in_two(self, key: str, size: int, meanwhile: Callable[[], Awaitable[None]]) -> bytes:
         async with await self._operator.open(key, "rb") as file:
@@ -447,13 +452,13 @@ class Opendal(Opened):
             while len(start) < size:
                 start += await file.read(size - len(start))
             await meanwhile()
-            return start + await file.read()
+            return start + bytes(await file.read())
 
     async def download(self, key: str, path: Path) -> None:
         raise NotOfferedError("no download to a path")
 
-    async def read_parallel(self, key: str, size: int, folder: Path) -> bytes:
-        return await self._operator.read(key, concurrent=4, chunk=BLOCK_BYTES)
+    async def read_parallel(self, key: str, folder: Path) -> bytes:
+        return bytes(await self._operator.read(key, concurrent=4, chunk=RANGE_BYTES))
 
     async def list(self) -> list[str]:
         return [entry.path async for entry in await self._operator.list("", recursive=True)]
@@ -474,6 +479,15 @@ IMPORTS = {
     "s3fs": "import s3fs",
     "opendal": "import opendal.layers",
 }
+"""What the documentation tells to import."""
+
+ALL_IMPORTS = {
+    **IMPORTS,
+    "aiostorage": "import aiostorage, aiostorage.providers.s3.backend, aiostorage._http.session",
+    "aiobotocore": "import aiobotocore.config, aiobotocore.session, aiobotocore.client",
+    "s3fs": "import s3fs, aiobotocore.client",
+}
+"""What is imported in the end, so that a fork need not do it each time."""
 
 
 async def _next(blocks: AsyncIterator[bytes]) -> bytes:

@@ -6,20 +6,23 @@ import asyncio
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
 import tempfile
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiostorage.testing.faults import Fault, FaultProxy
 from tests.contract.s3_witness import S3Witness, boto3_client
-from tests.peers.clients import Site
+from tests.peers.clients import ALL_IMPORTS, IMPORTS, Site
+from tests.servers.base import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 
     from aiostorage.testing.faults import Action, ProxyRequest
     from tests.servers.base import S3Server
@@ -67,6 +70,7 @@ class Stage:
     client: str
     bucket: str
     folder: Path
+    actor: Path
     server: S3Server
     proxy: FaultProxy
     boto: Any
@@ -88,16 +92,12 @@ class Stage:
         nth: int = 1,
         method: str | None = "GET",
         path: str = "",
-        seen: Callable[[ProxyRequest], None] | None = None,
+        where: Callable[[ProxyRequest], object] = lambda _: True,
     ) -> Fault:
-        """Have a fault happen to the requests for this bucket."""
-
-        def where(request: ProxyRequest) -> bool:
-            if seen is not None:
-                seen(request)
-            return True
-
-        fault = Fault(what=what, method=method, path=path, times=times, nth=nth, where=where)
+        """Have a fault happen to requests, and return it."""
+        fault = Fault(
+            what=what, method=method, path=path, times=times, nth=nth, where=lambda request: bool(where(request))
+        )
         self.proxy.inject(fault)
         return fault
 
@@ -113,6 +113,7 @@ class Stage:
         *,
         meanwhile: Callable[[], Awaitable[None]] | None = None,
         is_direct: bool = False,
+        is_fresh: bool = False,
         timeout_s: float = TIMEOUT_S,
         **arguments: Any,
     ) -> Told:
@@ -122,6 +123,7 @@ class Stage:
             act: What, of ``tests.peers.acts``.
             meanwhile: Done when the act pauses.
             is_direct: Straight at the server, without the proxy.
+            is_fresh: In a process that has imported no more than the client's documentation tells to.
             timeout_s: After so many seconds it hangs.
             arguments: Of the act.
 
@@ -134,65 +136,103 @@ class Stage:
             access_key=self.server.access_key,
             secret_key=self.server.secret_key,
             bucket=self.bucket,
+            vendor="swift" if self.server.name == "swift" else "aws",
         )
-        command = ["-m", "tests.peers.acts", self.client, act, json.dumps(asdict(site)), json.dumps(arguments)]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=(self.folder / "stderr").open("wb"),
-            env=_environment(self.folder),
+        reader, writer = await asyncio.open_unix_connection(
+            self.actor.with_suffix(".fresh") if is_fresh else self.actor
         )
+        writer.write(json.dumps({"act": act, "site": asdict(site), "arguments": arguments}).encode() + b"\n")
+        process = 0
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._listen(process, meanwhile)
+                process = json.loads(await reader.readline())["process"]
+                return await self._listen(reader, writer, meanwhile)
         except TimeoutError:
             raise SettledError(Verdict("hangs", f"no end within {timeout_s:.0f} s")) from None
         finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            writer.close()
+            if process and not reader.at_eof():  # at the end it has gone by itself
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
 
     async def _listen(
-        self, process: asyncio.subprocess.Process, meanwhile: Callable[[], Awaitable[None]] | None
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        meanwhile: Callable[[], Awaitable[None]] | None,
     ) -> Told:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        async for line in process.stdout:
-            with suppress(json.JSONDecodeError):
+        pauses: list[asyncio.Task[None]] = []
+
+        async def fill_pause() -> None:
+            if meanwhile is not None:
+                await meanwhile()
+            writer.write(b"\n")
+
+        try:
+            async for line in reader:
                 facts = json.loads(line)
                 if "not_offered" in facts:
                     raise SettledError(Verdict("cannot be asked", facts["not_offered"]))
                 if "is_paused" not in facts:
                     return Told(error=facts.pop("error", None), message=facts.pop("message", ""), facts=facts)
-                if meanwhile is not None:
-                    await meanwhile()
-                process.stdin.write(b"\n")
-                await process.stdin.drain()
-        await process.wait()
-        raise SettledError(Verdict("crashes", f"exit {process.returncode}"))
+                pauses.append(asyncio.create_task(fill_pause()))  # it may go wrong before what is waited for
+            raise SettledError(Verdict("crashes"))
+        finally:
+            for pause in pauses:
+                pause.cancel()
 
 
-@asynccontextmanager
-async def stage(server: S3Server, client: str, scenario: str) -> AsyncIterator[Stage]:
-    """A stage with an empty bucket."""
-    bucket = re.sub(r"[^a-z0-9]+", "-", f"{scenario}-{client}")[:50] + f"-{time.time_ns() % 1_000_000:06}"
-    boto = boto3_client(server)
-    witness = S3Witness(boto)
-    await witness.make_container(bucket)
-    with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-        async with FaultProxy(server.endpoint, dialect="s3") as proxy:
-            yield Stage(
-                client=client,
-                bucket=bucket,
-                folder=Path(folder),
-                server=server,
-                proxy=proxy,
-                boto=boto,
-                witness=witness,
-            )
-    boto.close()
+@dataclass(slots=True, kw_only=True)
+class House:
+    """The servers, the witnesses, and the actors that wait to be asked."""
+
+    folder: Path
+    servers: Mapping[str, S3Server]
+    boto: Mapping[str, Any]
+
+    @asynccontextmanager
+    async def stage(self, server_name: str, client: str, scenario: str) -> AsyncIterator[Stage]:
+        """A stage with an empty bucket."""
+        server, boto = self.servers[server_name], self.boto[server_name]
+        bucket = re.sub(r"[^a-z0-9]+", "-", f"{scenario}-{client}")[:50] + f"-{time.time_ns() % 1_000_000:06}"
+        witness = S3Witness(boto)
+        await witness.make_container(bucket)
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            async with FaultProxy(server.endpoint, dialect="s3") as proxy:
+                yield Stage(
+                    client=client,
+                    bucket=bucket,
+                    folder=Path(folder),
+                    actor=self.folder / client,
+                    server=server,
+                    proxy=proxy,
+                    boto=boto,
+                    witness=witness,
+                )
+
+
+@contextmanager
+def house(servers: Mapping[str, S3Server], clients: Iterable[str]) -> Iterator[House]:
+    """Everything that is needed to play, for as long as the block."""
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="peers-")))
+        boto = {name: opened.enter_context(closing(boto3_client(server))) for name, server in servers.items()}
+        for client in clients:
+            for path, imports in ((folder / client, ALL_IMPORTS), (folder / f"{client}.fresh", IMPORTS)):
+                command = [sys.executable, "-m", "tests.peers.acts", client, str(path), imports[client]]
+                actor = opened.enter_context(subprocess.Popen(command, env=_environment(folder)))
+                opened.callback(actor.kill)
+                while not path.exists():
+                    if actor.poll() is not None:
+                        raise ServerError(f"{client} cannot be imported")
+                    time.sleep(0.02)
+        yield House(folder=folder, servers=servers, boto=boto)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what nobody announces."""
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
 
 
 def _environment(folder: Path) -> dict[str, str]:
