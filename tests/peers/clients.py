@@ -45,42 +45,55 @@ class Client(Protocol):
 
     async def put(self, key: str, body: bytes) -> None:
         """Store an object."""
+        ...
 
     async def create(self, key: str, body: bytes) -> None:
         """Store an object, if there is none of this name."""
+        ...
 
     async def upload(self, key: str, blocks: AsyncIterator[bytes]) -> None:
         """Store what comes from a stream of unknown length."""
+        ...
 
     async def upload_new(self, key: str, blocks: AsyncIterator[bytes]) -> None:
         """Store what comes from a stream of unknown length, if there is no object of this name."""
+        ...
 
     async def upload_path(self, key: str, path: Path) -> None:
         """Store a file."""
+        ...
 
     async def write(self, key: str, blocks: Iterator[bytes]) -> None:
         """Open a writer, write the blocks, leave it; what the blocks raise is raised within its block."""
+        ...
 
     async def read(self, key: str) -> bytes:
         """The whole of an object."""
+        ...
 
     async def read_range(self, key: str, start: int, stop: int) -> bytes:
         """Some of an object."""
+        ...
 
     async def read_start(self, key: str) -> bytes:
         """The first piece of an object that is read as a stream, which is then left."""
+        ...
 
     async def read_in_two(self, key: str, size: int, meanwhile: Callable[[], Awaitable[None]]) -> bytes:
         """An object, read with the file that the client gives: so many bytes, and later the rest."""
+        ...
 
     async def download(self, key: str, path: Path) -> None:
         """An object to a file, with the client's own means."""
+        ...
 
     async def read_parallel(self, key: str, folder: Path) -> bytes:
         """An object in several ranges of 1 MiB at once."""
+        ...
 
     async def list(self) -> list[str]:
         """The keys in the bucket."""
+        ...
 
 
 class Opened(AsyncExitStack):
