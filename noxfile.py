@@ -124,6 +124,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 
+@nox.session
+def peers(session: nox.Session) -> None:
+    """Commit the same faults against this package and others, side by side; ``-- --help`` tells how."""
+    install(session, "test", "peers")
+    session.run("python", "-m", "tests.peers", *session.posargs)
+
+
 @nox.session(tags=["checks"])
 def bench_smoke(session: nox.Session) -> None:
     """Run the benchmarks once with little data, to see that they work."""

@@ -7,12 +7,11 @@ import gc
 import os
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
 from tests import guards
+from tests.contract.s3_witness import boto3_client
 from tests.servers.azurite import AzuriteServer, AzuriteTLSServer
 from tests.servers.ceph import CephServer
 from tests.servers.gcp_emulator import GCPEmulator
@@ -165,20 +164,7 @@ def s3_witness(_guards: None) -> Iterator[Callable[[S3Server], Any]]:
 
     def witness(server: S3Server) -> Any:
         if server.endpoint not in clients:
-            clients[server.endpoint] = boto3.client(
-                "s3",
-                endpoint_url=server.endpoint,
-                region_name=server.region,
-                aws_access_key_id=server.access_key,
-                aws_secret_access_key=server.secret_key,
-                config=Config(
-                    s3={"addressing_style": "path"},
-                    retries={"total_max_attempts": 1},
-                    # Not every server understands the trailing checksums that are the default.
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                ),
-            )
+            clients[server.endpoint] = boto3_client(server)
         return clients[server.endpoint]
 
     yield witness

@@ -6,6 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from aiostorage.models import EMPTY
@@ -14,7 +16,27 @@ from aiostorage.testing import Seen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests.servers.base import S3Server
+
 GONE = {"NoSuchBucket", "NoSuchKey", "404", "NoSuchUpload"}
+
+
+def boto3_client(server: S3Server) -> Any:
+    """A client that asks once, and computes no more than it must."""
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name=server.region,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        config=Config(
+            s3={"addressing_style": "path"},
+            retries={"total_max_attempts": 1},
+            # Not every server understands the trailing checksums that are the default.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
 
 
 class S3Witness:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import shlex
+import subprocess
 import sys
 import traceback
 from contextlib import asynccontextmanager
@@ -272,3 +273,15 @@ async def test_a_function_of_the_user_that_fails_is_its_own_matter() -> None:
 
     with pytest.raises(StorageTimeoutError, match="mine"):
         await find(chain(Settings(credentials=fetch), {}))
+
+
+def test_who_gives_keys_does_not_import_the_places_where_others_are_looked_for() -> None:
+    script = (
+        "import sys; from aiostorage import S3Driver\n"
+        "S3Driver(access_key_id='key', secret_access_key='secret', region='us-east-1')\n"
+        "print(*(name for name in sys.modules if name.startswith(('aiostorage.providers.s3.credentials', 'xml.sax'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    imported = {name.rpartition(".")[2] for name in done.stdout.split()}
+    assert "chain" in imported
+    assert not imported & {"places", "sts", "sso", "container", "instance", "process", "saxutils"}

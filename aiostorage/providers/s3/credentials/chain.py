@@ -5,18 +5,12 @@ Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiostorage.errors import AuthenticationError
 from aiostorage.providers.s3.credentials.asking import Network, network_of
 from aiostorage.providers.s3.credentials.cache import renewing, shared_cache
-from aiostorage.providers.s3.credentials.container import container
-from aiostorage.providers.s3.credentials.instance import instance
-from aiostorage.providers.s3.credentials.profile import Profiles, environment_identity, environment_keys
-from aiostorage.providers.s3.credentials.sts import service_of
 from aiostorage.providers.s3.credentials.values import S3Credentials
-from aiostorage.providers.s3.shared_files import SharedFiles, read_files
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -56,7 +50,10 @@ def chain(settings: Settings, environ: Mapping[str, str], network: Network | Non
         return [Place("the arguments", _already(given))]
     if settings.credentials is not None:
         return [Place("the credentials function", settings.credentials)]
-    places = _Places(settings, environ, network or Network())
+    # What knows all of these places is a third of what a driver imports; whoever has given keys needs none of it.
+    from aiostorage.providers.s3.credentials.places import Places  # noqa: PLC0415
+
+    places = Places(settings, environ, network or Network())
     name = settings.profile or environ.get("AWS_PROFILE") or "default"
     profile = Place(f"the profile {name!r} of the shared files", places.profile)
     if settings.profile is not None:
@@ -94,49 +91,6 @@ async def find(
     raise AuthenticationError(
         f"no credentials found; looked in: {looked_in}. Pass anonymous=True to go without", provider="s3"
     )
-
-
-class _Places:
-    def __init__(self, settings: Settings, environ: Mapping[str, str], network: Network) -> None:
-        self._settings = settings
-        self._environ = environ
-        self._network = network
-
-    async def environment(self) -> Found | None:
-        return environment_keys(self._environ)
-
-    async def web_identity(self) -> Found | None:
-        if not self._environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
-            return None
-        shared = (await self._files()).profile(self._settings.profile).settings
-        service = service_of(self._settings.region, self._environ, shared, self._network)
-        return environment_identity(self._environ, service)
-
-    async def profile(self) -> Found | None:
-        files = await self._files()
-        shared = files.profile(self._settings.profile)
-        asked_for = self._settings.profile or self._environ.get("AWS_PROFILE")
-        if asked_for and not shared.is_present:
-            looked_in = " or ".join(map(str, shared.files))
-            raise AuthenticationError(f"there is no profile {asked_for!r} in {looked_in}", provider="s3")
-        profiles = Profiles(
-            files=files,
-            environ=self._environ,
-            network=self._network,
-            region=self._settings.region,
-            mfa_code=self._settings.mfa_code,
-        )
-        return profiles.follow(shared.name)
-
-    async def container(self) -> Found | None:
-        return container(self._environ)
-
-    async def instance(self) -> Found | None:
-        shared = (await self._files()).profile(self._settings.profile).settings
-        return instance(self._environ, shared)
-
-    async def _files(self) -> SharedFiles:
-        return await asyncio.to_thread(read_files, self._environ)
 
 
 def _already(found: Found) -> Callable[[], Awaitable[Found]]:
