@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from tests.servers.swift import SwiftServer
 
 
+@pytest.fixture(scope="module")
+def keystone_token(keystone_server: KeystoneServer) -> str:
+    return keystone_server.log_in(keystone_server.access_key, keystone_server.secret_key, "demo")
+
+
 class OnSwift(ContractBase):
     """The driver, and swiftclient beside it, on the server of the fixture ``service``."""
 
@@ -100,17 +105,13 @@ class TestKeystone(OnSwift, Containers, Uploads, Copies, Versions, Administratio
     def service(self, keystone_server: KeystoneServer) -> KeystoneServer:
         return keystone_server
 
-    @pytest.fixture(scope="class")
-    def token(self, keystone_server: KeystoneServer) -> str:
-        return keystone_server.log_in(keystone_server.access_key, keystone_server.secret_key, "demo")
+    @pytest.fixture
+    def login(self, service: KeystoneServer, keystone_token: str) -> SwiftOptions:
+        return {"storage_url": service.storage_url, "token": keystone_token}
 
     @pytest.fixture
-    def login(self, service: KeystoneServer, token: str) -> SwiftOptions:
-        return {"storage_url": service.storage_url, "token": token}
-
-    @pytest.fixture
-    def connection(self, service: KeystoneServer, token: str) -> dict[str, str]:
-        return {"preauthurl": service.storage_url, "preauthtoken": token}
+    def connection(self, service: KeystoneServer, keystone_token: str) -> dict[str, str]:
+        return {"preauthurl": service.storage_url, "preauthtoken": keystone_token}
 
 
 class TestCeph(SwiftContract):
