@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import json
@@ -17,6 +18,7 @@ import pytest
 
 from aiostorage import RetryPolicy, S3Driver
 from aiostorage.errors import StorageError
+from aiostorage.models import CustomerKey, Upload
 from aiostorage.providers.s3.credentials import S3Credentials
 from tests.scripted import Answer, ScriptedServer, reset
 from tests.unit.s3.aws import IdentityCenter, Metadata, SecurityTokens, keys_json
@@ -34,6 +36,7 @@ SECRET = "hunter2/wJalrXUtnFEMI+K7MDENGbPxRfiCYKEY"
 TOKEN = "hunter2IQoJb3JpZ2luX2VjEPT" + "A1b2/+" * 60 + "=="
 LATER = datetime.now(UTC) + timedelta(hours=6)
 RETRY = RetryPolicy(max_attempts=2, base_s=0)
+KEY = CustomerKey(key=b"hunter2-the key of a customer 32")
 BUCKET = "bucket--usw2-az1--x-s3"
 
 
@@ -42,6 +45,7 @@ def echo(status: int, code: str) -> Callable[[Seen], Answer]:
 
     def answer(seen: Seen) -> Answer:
         told = f"{seen.headers.get('authorization')} {seen.headers.get('x-amz-security-token')} {SECRET} {seen.target}"
+        told += f" {[value for name, value in seen.headers.items() if 'customer-key' in name]}"
         body = f"<Error><Code>{code}</Code><Message>{told}</Message><Resource>{told}</Resource></Error>"
         return Answer(
             status=status,
@@ -82,6 +86,7 @@ def everything(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     text = "\n".join(shown)
     assert text
     assert "hunter2" not in text
+    assert base64.b64encode(KEY.key).decode() not in text
     assert not re.search("Signature=(?!\\*)", text)
 
 
@@ -126,6 +131,8 @@ async def digest_of(content: Awaitable[bytes]) -> str:
 async def use(driver: S3Driver, shown: list[str], bucket: str = "bucket") -> None:
     """A bit of everything."""
     container = driver.container(bucket)
+    upload = Upload(container=bucket, key="k", upload_id="id", customer_key=KEY)
+    shown.append(repr(upload))
     calls: list[Callable[[], Awaitable[Any]]] = [
         lambda: driver.create_container(bucket),
         lambda: container.upload_object(b"x" * 100, "k", metadata={"a": "b"}),
@@ -134,6 +141,17 @@ async def use(driver: S3Driver, shown: list[str], bucket: str = "bucket") -> Non
         lambda: container.object("k").copy_to(container, "c"),
         lambda: container.delete_objects(["k"]),
         lambda: container.object("k").presign(),
+        lambda: container.object("k").presign_post(),
+        lambda: container.create_upload("k", encryption=KEY),
+        lambda: driver.presign_part(upload, 1),
+        lambda: driver.backend.upload_part(upload, 1, 0, b"x"),
+        lambda: driver.abort_upload(upload),
+        lambda: container.upload_object(b"x", "k", encryption=KEY),
+        lambda: digest_of(container.object("k").read(customer_key=KEY)),
+        lambda: container.object("k").copy_to(container, "c", customer_key=KEY, encryption=KEY),
+        lambda: container.object("k").update(metadata={"a": "c"}, customer_key=KEY),
+        lambda: container.object("k").get_tags(),
+        lambda: container.set_setting("cors", "<CORSConfiguration/>"),
         container.delete,
     ]
     for call in calls:

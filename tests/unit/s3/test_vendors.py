@@ -139,7 +139,8 @@ def test_what_is_known_of_a_vendor(name: str) -> None:
 
 def test_limits_that_are_not_amazons() -> None:
     others = {name: vendor.limits for name, vendor in VENDORS.items() if vendor.limits != LIMITS}
-    assert set(others) == {"ibm", "r2", "scaleway"}
+    assert set(others) == {"ibm", "r2", "scaleway", "swift"}
+    assert others["swift"].max_delete_batch < LIMITS.max_delete_batch
     assert others["scaleway"].max_parts == 1000
     assert others["r2"].equal_parts
     assert others["ibm"].max_object_size_bytes == 10**13
