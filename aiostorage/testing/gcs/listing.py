@@ -115,9 +115,12 @@ def _walk(bucket: Bucket, query: Query, last: str, generation: int) -> Iterator[
 
 
 def _generations(bucket: Bucket, query: Query, name: str, last: str, generation: int) -> Iterator[StoredObject]:
+    # Where only live objects are listed a name comes once, also if it was written anew between two pages.
+    is_done = name == last and not query.versions and generation != _PREFIX
     for obj in bucket.versions[name]:
-        if (obj.deleted is None or query.versions) and (name != last or (generation and obj.generation > generation)):
-            yield obj
+        if not is_done and (obj.deleted is None or query.versions):
+            if name != last or (generation and obj.generation > generation):
+                yield obj
 
 
 def write_token(name: str, generation: int) -> str:
