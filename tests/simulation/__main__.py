@@ -8,8 +8,13 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.simulation.schedule import run
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 def main() -> int:
@@ -18,17 +23,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="run this schedule only, and print all that happens in it")
     parser.add_argument("--schedules", type=int, default=2000, help="how many to run (%(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (%(default)s)")
+    parser.add_argument("--only", action="append", default=[], metavar="CALL", help="make these calls only")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.seed is not None:
-            outcome = run(arguments.seed, Path(folder))
+            outcome = run(arguments.seed, Path(folder), only=arguments.only)
             print(*outcome.trace, sep="\n")
             print(f"seed {arguments.seed}: {outcome.failure or 'all rules hold'}")
             return int(outcome.failure is not None)
-        return many(range(arguments.first, arguments.first + arguments.schedules), Path(folder))
+        return many(range(arguments.first, arguments.first + arguments.schedules), Path(folder), arguments.only)
 
 
-def many(seeds: range, folder: Path) -> int:
+def many(seeds: range, folder: Path, only: Collection[str]) -> int:
     """Run many schedules, and say what they were."""
     checks: Counter[str] = Counter()
     faults: Counter[str] = Counter()
@@ -36,7 +42,7 @@ def many(seeds: range, folder: Path) -> int:
     requests, steps, virtual_s, failures = 0, 0, 0.0, 0
     began = time.process_time()
     for seed in seeds:
-        outcome = run(seed, folder)
+        outcome = run(seed, folder, only=only)
         checks += outcome.checks
         faults += outcome.faults
         outcomes += outcome.outcomes

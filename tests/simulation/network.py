@@ -39,10 +39,13 @@ class Weather:
     Attributes:
         faults: The chance of a fault, for each request.
         latency_s: The longest way, each way.
+        kinds: Of faults that there are. Few at a time go deeper than all at once.
+            Source: https://doi.org/10.1145/2338965.2336763 ("swarm testing")
         is_signed: Whether requests are signed, and credentials may expire.
     """
 
     faults: float
+    kinds: frozenset[str]
     latency_s: float
     is_signed: bool
 
@@ -79,6 +82,8 @@ class Network:
         self.under_way = 0
         self.requests = 0
         self.is_closed = False
+        self._ends = 0
+        self._waiting: list[tuple[int, Callable[[], None]]] = []
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: Buffer, on_sent: Callable[[int], None] | None
@@ -117,6 +122,7 @@ class Network:
             answer = await self._exchange(asked, operation)
         finally:
             self.under_way -= 1
+            self._has_ended()
             if is_part and operation is not None:
                 operation.parts_under_way -= 1
                 if body and operation.is_budgeted:
@@ -130,6 +136,16 @@ class Network:
             if answer.status == 404 or (method == "GET" and b"<Part>" not in answer.body):
                 cleaning.looked_at_tick = asked.sent_at
         return answer
+
+    def after(self, ends: int, callback: Callable[[], None]) -> None:
+        """Call back when so many more requests, whoever's, have ended: before anybody else notices it."""
+        self._waiting.append((self._ends + ends, callback))
+
+    def _has_ended(self) -> None:
+        self._ends += 1
+        for due in [each for each in self._waiting if each[0] <= self._ends]:
+            self._waiting.remove(due)
+            asyncio.get_running_loop().call_soon(due[1])
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -181,6 +197,8 @@ class Network:
             case "range ignored":
                 asked = replace(asked, headers={name: asked.headers[name] for name in asked.headers if name != "range"})
         reply = self._land(asked)
+        if reply.upload_id is not None and operation is not None and (fault is None or fault in BODY):
+            operation.upload_ids.append(reply.upload_id)  # from now on the call is to blame for it
         await asyncio.sleep(self._way_s())
         match fault:
             case "reply lost":
@@ -204,7 +222,9 @@ class Network:
         if weather.is_signed and dice.random() < 0.05:
             return "expired token"
         is_object = asked.method == "GET" and "?" not in asked.url
-        return dice.choice(BODY if is_object and dice.random() < 0.6 else BEFORE + AFTER)
+        kinds = BODY if is_object and dice.random() < 0.6 else BEFORE + AFTER
+        possible = [kind for kind in kinds if kind in weather.kinds]
+        return dice.choice(possible) if possible else None
 
     def _way_s(self) -> float:
         return self._dice.random() * self.weather.latency_s
@@ -242,8 +262,6 @@ class Network:
         elif fault == "other range" and reply.status == 206:
             first, _, rest = headers["content-range"].removeprefix("bytes ").partition("-")
             headers["content-range"] = f"bytes {int(first) + 1}-{rest}"
-        if reply.upload_id is not None and operation is not None and not is_fault:
-            operation.upload_ids.append(reply.upload_id)
         answer = SimulatedAnswer(
             replace(reply, body=body, headers=headers),
             stops_at=stops_at,
