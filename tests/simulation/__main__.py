@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from tests.simulation.schedule import run
 
-
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -51,7 +50,7 @@ def many(seeds: range, folder: Path, only: Collection[str]) -> int:
         virtual_s += outcome.virtual_s
         if outcome.failure is not None:
             failures += 1
-            print(f"seed {seed}: {outcome.failure}")
+            print(f"seed {seed}: {outcome.failure}", flush=True)
     for title, counts in (("calls", outcomes), ("faults", faults), ("rules checked", checks)):
         print(f"{title}: {counts.total()}")
         for name, count in sorted(counts.items()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ _start = Group.start
 _open = ObjectSource.open
 _send = HTTPClient.send
 _read_error = s3_errors.read_error
+_delete_object = S3Backend.delete_object
 
 
 async def complete_before_the_last_part(self: PartsUpload) -> ObjectInfo:
@@ -84,13 +86,8 @@ async def send_again_after_a_lost_look(self: HTTPClient[Any], request: Request) 
 
 
 async def forgive_failed_deletions(self: S3Backend, container: str, key: str, **options: Any) -> None:
-    try:
+    with suppress(StorageError):
         await _delete_object(self, container, key, **options)
-    except StorageError:
-        pass
-
-
-_delete_object = S3Backend.delete_object
 
 
 async def publish_whatever_happens(self: ObjectWriter, *error: object) -> None:
@@ -165,10 +162,8 @@ async def cut_off_in_the_middle(work: Coroutine[Any, Any, Any], **options: Any) 
 async def swallow_a_cancellation(work: Coroutine[Any, Any, Any], **options: Any) -> Any:
     task = asyncio.ensure_future(work)
     while not task.done():
-        try:
+        with suppress(asyncio.CancelledError):
             await asyncio.wait({task})
-        except asyncio.CancelledError:
-            pass
     return task.result()
 
 
@@ -211,17 +206,46 @@ BUGS = {
     "publish before the last part is there": Bug(where=PartsUpload, name="complete", by=complete_before_the_last_part),
     "acknowledge what is not complete": Bug(where=PartsUpload, name="_complete", by=acknowledge_without_completing),
     "forget to abort": Bug(where=PartsUpload, name="_abort", by=forget_to_abort),
-    "abort once, and do not look": Bug(where="aiostorage._transfer.upload", name="_abort_until_gone", by=abort_once, only=_WRITES),
+    "abort once, and do not look": Bug(
+        where="aiostorage._transfer.upload",
+        name="_abort_until_gone",
+        by=abort_once,
+        only=_WRITES,
+    ),
     "cut a completion off": Bug(where="aiostorage._transfer.upload", name="run_to_end", by=cut_off_in_the_middle),
     "swallow a cancellation": Bug(where="aiostorage._transfer.upload", name="run_to_end", by=swallow_a_cancellation),
     "send parts without a bound": Bug(where=PartsUpload, name="_acquire_slot", by=send_parts_without_a_bound),
-    "send a conditional write again, blindly": Bug(where="aiostorage._http.client", name="_may_repeat", by=lambda *_: True, only=("create", "replace")),
-    "do not know one's own write": Bug(where="aiostorage.providers.s3.lost_replies", name="written_before", by=be_refused_for_an_own_success, only=("create", "replace")),
+    "send a conditional write again, blindly": Bug(
+        where="aiostorage._http.client",
+        name="_may_repeat",
+        by=lambda *_: True,
+        only=("create", "replace"),
+    ),
+    "do not know one's own write": Bug(
+        where="aiostorage.providers.s3.lost_replies",
+        name="written_before",
+        by=be_refused_for_an_own_success,
+        only=("create", "replace"),
+    ),
     "write twice": Bug(where=HTTPClient, name="send", by=send_again_after_a_lost_look),
-    "forgive failed deletions": Bug(where=S3Backend, name="delete_object", by=forgive_failed_deletions, only=("delete", "upload")),
-    "take a 200 for the range": Bug(where=RangeReader, name="_wanted", by=splice, only=("read range", "reader", "download")),
+    "forgive failed deletions": Bug(
+        where=S3Backend,
+        name="delete_object",
+        by=forgive_failed_deletions,
+        only=("delete", "upload"),
+    ),
+    "take a 200 for the range": Bug(
+        where=RangeReader,
+        name="_wanted",
+        by=splice,
+        only=("read range", "reader", "download"),
+    ),
     "mix versions": Bug(where=ObjectSource, name="open", by=open_any_version, only=("reader", "download", "upload")),
-    "overlook an error behind a 200": Bug(where="aiostorage.providers.s3.routes", name="read_error", by=overlook_errors_behind_200),
+    "overlook an error behind a 200": Bug(
+        where="aiostorage.providers.s3.routes",
+        name="read_error",
+        by=overlook_errors_behind_200,
+    ),
     "do not compare checksums": Bug(where=Verifier, name="check", by=lambda _: None, only=("read", "download")),
     "publish what a writer was left with": Bug(where=ObjectWriter, name="__aexit__", by=publish_whatever_happens),
     "leave the temporary file": Bug(where=FileWriter, name="discard", by=keep_the_temporary_file),
@@ -230,5 +254,10 @@ BUGS = {
     "lose room in a cancellation": Bug(where=Gate, name="enter", by=enter_and_lose_it, only=("head", "read", "stream")),
     "lose memory in a cancellation": Bug(where=MemoryBudget, name="take", by=take_and_lose_it, only=_WRITES),
     "forget who waits for memory": Bug(where=MemoryBudget, name="_serve", by=wake_the_last),
-    "let the slower of two requests go on": Bug(where="aiostorage._http.hedging", name="_race", by=let_the_slower_one_go_on, only=("head", "read")),
+    "let the slower of two requests go on": Bug(
+        where="aiostorage._http.hedging",
+        name="_race",
+        by=let_the_slower_one_go_on,
+        only=("head", "read"),
+    ),
 }

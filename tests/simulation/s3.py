@@ -181,7 +181,8 @@ class S3Store(Store):
         if wanted is not None and wanted != f'"{version.etag}"':
             return error(412, "PreconditionFailed")
         data = version.data
-        headers = {"etag": f'"{version.etag}"', "last-modified": _MODIFIED, "content-type": "text/x", **version.metadata}
+        headers = {"etag": f'"{version.etag}"', "last-modified": _MODIFIED, "content-type": "text/x"}
+        headers.update(version.metadata)
         status = 200
         found = _RANGE.fullmatch(asked.headers.get("range", ""))
         if found is not None and asked.method == "GET":

@@ -21,11 +21,11 @@ from aiostorage import Driver, HedgePolicy, RetryPolicy, hashing, retrying
 from aiostorage._http.client import Timing
 from aiostorage._http.credentials import CredentialCache
 from aiostorage._http.oauth import AccessToken
+from aiostorage.errors import StorageError
 from aiostorage.providers.gcs.backend import GCSBackend
 from aiostorage.providers.s3.backend import S3Backend
 from aiostorage.providers.s3.credentials import S3Credentials
 from aiostorage.providers.s3.profiles import AWS, GENERIC
-from aiostorage.errors import StorageError
 from tests.simulation.calls import KINDS, Calls
 from tests.simulation.gcs import GCSStore
 from tests.simulation.ledger import KEYS, BrokenRuleError, Ledger, Operation, current
@@ -229,6 +229,8 @@ class Schedule:
         for actor in actors:
             await actor
         await asyncio.sleep(200)  # what is still on its way arrives
+        for operation in self._ledger.operations:
+            self._ledger.check_uploads(operation)
         await self._tidy_up()
         await self._driver.aclose()
         await self._check_nothing_left()

@@ -143,6 +143,7 @@ class Opened:
 @pytest.mark.parametrize("steps", range(16))
 async def test_no_answer_stays_open_whenever_the_caller_goes(steps: int, delay: int) -> None:
     hedging, asked, held = warmed(), 0, 0
+    both = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def close(_received: int, _error: BaseException | None) -> None:
@@ -152,16 +153,18 @@ async def test_no_answer_stays_open_whenever_the_caller_goes(steps: int, delay: 
     async def attempt(_request: Request, _call: Call[Nothing]) -> ResponseStream:
         nonlocal asked, held
         asked += 1
-        if asked == 1:
-            await asyncio.sleep(0.0991 if delay else 0)
+        if asked == 2:
+            both.set()
+        elif delay:
+            await both.wait()
         for _ in range(delay):
             await asyncio.sleep(0)
         held += 1
         return ResponseStream(Opened(), REQUEST, close, pace=None, loop=loop)
 
     task = asyncio.create_task(hedged(attempt, REQUEST, Call[Nothing](0.0), hedging=hedging, monotonic=lambda: 0.0))
-    while delay and asked < 2:
-        await asyncio.sleep(0)
+    if delay:
+        await both.wait()
     for _ in range(steps):
         await asyncio.sleep(0)
     task.cancel()
