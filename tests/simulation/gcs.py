@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from aiostorage.testing.gcs import Settings, routes
 from aiostorage.testing.gcs.cloud import Cloud, Draft
-from aiostorage.testing.gcs.content import Content, crc32c
+from aiostorage.testing.gcs.content import Content
+from aiostorage.testing.gcs.crc32c import crc32c
 from aiostorage.testing.gcs.messages import Call
 from tests.simulation.store import BUCKET, LIMITS, Reply, Store, Version
 

@@ -9,7 +9,8 @@ exactly. The rules, each checked after every call or effect:
 * Acknowledged writes: a call that says it has written, copied or deleted has done so between its begin and its
   end. What is there later is from another call, or from a request of which its caller knew nothing any more
   (its answer was lost) and which landed late: the store's history tells.
-* Refused writes: a call that ends in ``PreconditionFailedError`` has had no effect.
+* Refused writes: a call that ends in ``PreconditionFailedError`` has had no effect, or none that was still to be
+  seen when it looked: its answer was lost, and somebody else has written or deleted since.
 * Reads: a read gives a value, or the very range of a value, that was there at some moment while it ran; a
   reader gives ranges of one version only; an object that is "not found" was not there at some moment. A listing
   names what was there all the time, not what never was, in order and once.
@@ -150,9 +151,9 @@ class Ledger:
             self.broken = self.broken or error
             raise error
 
-    def begin(self, kind: str, key: str, payload: bytes | None = None, **more: bool) -> Operation:
+    def begin(self, kind: str, key: str, payload: bytes | None = None) -> Operation:
         """A call begins."""
-        operation = Operation(len(self.operations), kind, key, payload, **more)
+        operation = Operation(len(self.operations), kind, key, payload)
         operation.began_tick = self.store.tick
         operation.began_s = operation.last_work_s = self.clock()
         self.operations.append(operation)
@@ -251,7 +252,10 @@ class Ledger:
             about,
         )
         if isinstance(error, PreconditionFailedError) and not isinstance(error, ObjectChangedError):
-            self.check("refused writes", operation.is_conditional and not operation.landed, about)
+            # Whether it was itself that refused it nobody can tell where others have been at it since.
+            history = self.store.history.get(operation.key, [(0, None)])
+            is_gone = bool(operation.landed) and history[-1][0] > operation.landed[-1][0]
+            self.check("refused writes", operation.is_conditional and (is_gone or not operation.landed), about)
         elif isinstance(error, UploadNotFoundError):
             self.check("blame", bool(operation.faults), about)
         elif isinstance(error, NotFoundError):

@@ -53,7 +53,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self.tasks: list[NumberedTask] = []
         self.origin_of_tasks: Callable[[], object] = lambda: None
-        self.set_task_factory(self._make_task)
+        self.set_task_factory(self._make_task)  # type: ignore[arg-type]  # only options of tasks come
 
     def time(self) -> float:
         """Seconds since the run began."""
@@ -71,10 +71,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def forget_tasks(self) -> None:
         """Take the tasks off asyncio's list of all: those of the next run have the same numbers."""
         for task in self.tasks:
-            task._log_destroy_pending = False
+            setattr(task, "_log_destroy_pending", False)  # noqa: B010 - no stub knows it
             asyncio._unregister_task(task)
 
-    def run_in_executor(self, executor: object, func: Callable[..., T], *args: object) -> asyncio.Future[T]:  # type: ignore[override]
+    def run_in_executor(self, executor: object, func: Callable[..., T], *args: object) -> asyncio.Future[T]:
         """Run a function as a thread would: some time later, whether anybody still waits or not."""
         future: asyncio.Future[T] = self.create_future()
 
@@ -102,7 +102,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return task
 
     def _run_once(self) -> None:
-        super()._run_once()  # type: ignore[misc]  # it is no public one
+        super()._run_once()
         self.steps += 1
 
     def _process_events(self, events: object) -> None: ...
