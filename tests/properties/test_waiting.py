@@ -208,8 +208,8 @@ def test_an_outage_is_not_multiplied(outcomes: list[bool]) -> None:
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
 @given(outcomes=st.lists(st.sampled_from(["fast", "slow", "failed"]), max_size=400))
 def test_hedges_are_a_share_of_the_reads(share: float, outcomes: list[str]) -> None:
-    hedging, reads, lately = Hedging(HedgePolicy(budget=share)), 0, list[bool]()
-    for outcome in outcomes:
+    hedging, lately = Hedging(HedgePolicy(budget=share)), list[bool]()
+    for reads, outcome in enumerate(outcomes):
         delay_s = hedging.delay_s()
         lately = lately[-Hedging.WINDOW :]
         if delay_s is not None:
@@ -217,10 +217,9 @@ def test_hedges_are_a_share_of_the_reads(share: float, outcomes: list[str]) -> N
             assert sum(lately) <= 0.1 * len(lately), "not while reads fail"
             if outcome == "slow":
                 hedging.take()
-        reads += 1
         lately.append(outcome == "failed")
         if outcome == "failed":
             hedging.failed()
         else:
             hedging.succeeded(0.01 if outcome == "fast" else 1.0)
-        assert hedging.hedges <= share * reads
+        assert hedging.hedges <= share * (reads + 1)

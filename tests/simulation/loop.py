@@ -102,7 +102,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return task
 
     def _run_once(self) -> None:
-        super()._run_once()
+        super()._run_once()  # type: ignore[misc]  # no stub knows it
         self.steps += 1
 
     def _process_events(self, events: object) -> None: ...
