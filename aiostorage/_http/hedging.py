@@ -148,13 +148,24 @@ async def _race(attempt: Attempt[C, T], request: Request, call: Call[C], hedging
             if task is not winner:
                 each.is_silent = True
                 task.cancel()
-        await clean_up(_end([task for task in calls if task is not winner]))
-        call.is_silent = False
+        try:
+            await clean_up(_end([task for task in calls if task is not winner]))
+        except asyncio.CancelledError:
+            if winner is not None:  # nobody gets its answer any more
+                calls[winner].is_silent = True
+                await _close(winner)
+            raise
+        finally:
+            call.is_silent = False
 
 
 async def _end(tasks: list[asyncio.Task[T]]) -> None:
     """Wait for tasks that were cancelled, and close what they have opened all the same."""
     for task in tasks:
         await asyncio.wait({task})
-        if not task.cancelled() and task.exception() is None and isinstance(stream := task.result(), ResponseStream):
-            await stream.aclose()
+        await _close(task)
+
+
+async def _close(task: asyncio.Task[T]) -> None:
+    if not task.cancelled() and task.exception() is None and isinstance(stream := task.result(), ResponseStream):
+        await stream.aclose()

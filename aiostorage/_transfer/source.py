@@ -80,6 +80,8 @@ class ObjectSource:
         if pinned is None or pinned.etag is None:
             body = await self._backend.get_object(self._container, self.key, options)
             self.info = body.info
+            if body.info.object_hash is not None:
+                await self._prepare(body, body.info.object_hash)
             return body
         if self._backend.capabilities.read_conditions:
             options = replace(options, if_match=pinned.etag, if_none_match=None)
@@ -108,6 +110,14 @@ class ObjectSource:
     def is_part(self) -> bool:
         """Whether one part is read, by its number."""
         return self._options.part_number is not None
+
+    async def _prepare(self, body: ObjectBody, expected: ObjectHash) -> None:
+        """Have what computes the hash at hand, so that whoever reads can compare."""
+        try:
+            await load(expected.algorithm)
+        except BaseException:
+            await body.aclose()
+            raise
 
     def read_range(self, start: int = 0, stop: int | None = None, *, body: ObjectBody | None = None) -> RangeReader:
         """The bytes from ``start`` up to ``stop``; ``body`` is an open body of them, if there is one."""

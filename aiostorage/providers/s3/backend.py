@@ -192,8 +192,6 @@ class S3Backend:
         stream = await self._http.stream(request)
         try:
             head = responses.get_object(request, stream.status, stream.headers, options, site.vendor)
-            if head.info.object_hash is not None:
-                await checksums.load(head.info.object_hash.algorithm)  # so that whoever reads can check it
         except BaseException:
             await stream.aclose()
             raise

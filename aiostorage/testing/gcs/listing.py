@@ -115,8 +115,11 @@ def _walk(bucket: Bucket, query: Query, last: str, generation: int) -> Iterator[
 
 
 def _generations(bucket: Bucket, query: Query, name: str, last: str, generation: int) -> Iterator[StoredObject]:
+    # Where only live objects are listed a name comes once, also if it was written anew between two pages.
+    after = generation if name == last and (query.versions or generation == _PREFIX) else None
     for obj in bucket.versions[name]:
-        if (obj.deleted is None or query.versions) and (name != last or (generation and obj.generation > generation)):
+        is_wanted = obj.deleted is None or query.versions
+        if is_wanted and (name != last or (after and obj.generation > after)):
             yield obj
 
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from aiostorage import CloudCDN, GCSDriver, RetryPolicy, connect
+from aiostorage import CloudCDN, GCSDriver, MemoryDriver, RetryPolicy, connect, hashing
 from aiostorage._http import multipart
 from aiostorage._http.oauth import AccessToken
 from aiostorage.errors import (
@@ -52,6 +52,7 @@ from tests.scripted import Answer, ScriptedServer, reset
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from aiostorage.backend import Backend
     from aiostorage.providers.gcs.config import GCSOptions
@@ -220,6 +221,31 @@ async def test_a_read_has_metadata_and_hashes_of_what_is_stored() -> None:
     assert seen.headers["accept-encoding"] == "gzip"
     assert body.info.object_hash == ObjectHash(algorithm="md5", value=md5(b"abc").hexdigest())
     assert (body.info.etag, body.info.content_encoding, dict(body.info.metadata)) == ("9", "gzip", {"owner": "Ada"})
+
+
+@pytest.mark.parametrize("how", ["read", "download", "copy"])
+async def test_an_object_of_parts_is_compared_with_its_only_hash(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "_loaded", {})  # as in a process that has computed nothing yet
+    headers = {"x-goog-hash": "crc32c=AAAAAA==", "x-goog-generation": "1"}
+    async with (
+        ScriptedServer(answer=lambda _: Answer(body=b"damaged", headers=headers)) as server,
+        GCSDriver(endpoint=server.url, project="p", anonymous=True, retry=RETRY) as driver,
+        MemoryDriver() as elsewhere,
+    ):
+        obj = driver.container("bucket").object("composite")
+        target = await elsewhere.create_container("copies")
+        with pytest.raises(ChecksumMismatchError):
+            match how:
+                case "read":
+                    await obj.read()
+                case "download":
+                    await obj.download(tmp_path / "file")
+                case _:
+                    await obj.copy_to(target)
+        assert not list(tmp_path.iterdir())
+        assert [found.name async for found in target.list_objects()] == []
 
 
 @pytest.mark.verifies("objects: compressed as they are stored", on="fake")

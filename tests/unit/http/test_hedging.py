@@ -16,7 +16,7 @@ from aiostorage import (
     ServiceUnavailableError,
 )
 from aiostorage._http.asking import Nothing
-from aiostorage._http.call import Call
+from aiostorage._http.call import Call, ResponseStream
 from aiostorage._http.hedging import Hedging, hedged
 from aiostorage._http.messages import Request
 from aiostorage._http.pace import Pace
@@ -117,6 +117,62 @@ async def test_both_end_when_the_caller_goes() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended == [0, 0, 1, 1]
+
+
+class Opened:
+    """An answer whose body is open until it is closed."""
+
+    status = 200
+
+    def headers(self) -> dict[str, str]:
+        return {}
+
+    async def read_chunk(self) -> bytes:
+        return b""
+
+    async def read(self) -> bytes:
+        return b""
+
+    async def read_at_most(self, limit: int) -> bytes:
+        return b""
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("delay", [0, 3])
+@pytest.mark.parametrize("steps", range(16))
+async def test_no_answer_stays_open_whenever_the_caller_goes(steps: int, delay: int) -> None:
+    hedging, asked, held = warmed(), 0, 0
+    both = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def close(_received: int, _error: BaseException | None) -> None:
+        nonlocal held
+        held -= 1
+
+    async def attempt(_request: Request, _call: Call[Nothing]) -> ResponseStream:
+        nonlocal asked, held
+        asked += 1
+        if asked == 2:
+            both.set()
+        elif delay:
+            await both.wait()
+        for _ in range(delay):
+            await asyncio.sleep(0)
+        held += 1
+        return ResponseStream(Opened(), REQUEST, close, pace=None, loop=loop)
+
+    task = asyncio.create_task(hedged(attempt, REQUEST, Call[Nothing](0.0), hedging=hedging, monotonic=lambda: 0.0))
+    if delay:
+        await both.wait()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        assert held == 1
+        await task.result().aclose()
+    assert held == 0
 
 
 async def test_a_failure_of_both_is_that_of_the_first() -> None:

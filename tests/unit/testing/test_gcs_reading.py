@@ -178,3 +178,24 @@ async def test_a_copy_on_the_xml_api(ask: Asking) -> None:
     assert (head.headers["Content-Type"], head.headers["x-goog-meta-colour"]) == ("text/x", "red")
     other = {"x-goog-copy-source": "/bucket/source", "x-goog-copy-source-if-generation-match": "1"}
     assert (await ask("PUT", "/bucket/copy", headers=other)).status == 412
+
+
+async def test_what_is_written_anew_between_two_pages_is_listed_once() -> None:
+    async with served(Settings(page_size=1)) as ask:
+        await ask.put("a")
+        await ask.put("b")
+        first = await ask("GET", "/storage/v1/b/bucket/o")
+        await ask.put("a", b"anew")
+        second = await ask("GET", f"/storage/v1/b/bucket/o?pageToken={first.json['nextPageToken']}")
+        assert [item["name"] for item in second.json["items"]] == ["b"]
+
+
+async def test_a_prefix_that_is_an_object_too_may_end_a_page() -> None:
+    async with served(Settings(page_size=1)) as ask:
+        await ask.put("a%2F")
+        await ask.put("a%2Fb")
+        target = "/storage/v1/b/bucket/o?delimiter=/&includeTrailingDelimiter=true"
+        first = await ask("GET", target)
+        second = await ask("GET", f"{target}&pageToken={first.json['nextPageToken']}")
+        assert first.json["prefixes"] == ["a/"]
+        assert [item["name"] for item in second.json["items"]] == ["a/"]
