@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from tests.matrix.operation import Operation
     from tests.matrix.providers import Provider
+
+log = logging.getLogger("tests.matrix")  # with --log-file one need not wait for the end
 
 IS_FULL = os.environ.get("AIOSTORAGE_MATRIX") == "full"
 
@@ -66,9 +69,10 @@ async def test_faults(
         async with gate:
             try:
                 outcomes[await stage.run(place)] += 1
-            except BaseException as error:  # noqa: BLE001 - all of them are told at the end
+            except BaseException as error:
                 error.add_note(str(place))
                 errors.append(error)
+                log.exception("%s, %s, %s", world.provider.name, operation.name, place)
 
     async with stage.open():
         if not operation.is_possible(stage.direct.capabilities):
