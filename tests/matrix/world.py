@@ -18,7 +18,7 @@ import anyio
 from aiostorage import RetryPolicy, retrying
 from aiostorage.errors import ContainerNotEmptyError, StorageError
 from aiostorage.testing.faults import Fault, FaultProxy
-from tests.matrix.faults import ANY, Target, kind_of
+from tests.matrix.faults import ANY, BROKEN, LATER, SILENCE, Target, kind_of
 from tests.matrix.operation import contents
 from tests.matrix.providers import PART, RETRY
 from tests.matrix.scene import BIG, NAMES, SMALL, Scene
@@ -204,7 +204,7 @@ class Stage:
                 async with asyncio.timeout(DEADLINE_S):
                     outcome = await _perform(case, lambda: operation.act(scene), lambda: proxy.happened(fault))
             except StorageError as error:
-                self._check_error(case, error)
+                self._check_error(place, error)
                 outcome = type(error).__name__
             is_done = outcome == "right result"
             has_happened = bool(proxy.count(fault))
@@ -217,8 +217,11 @@ class Stage:
             assert container.name == self.work, "the driver is of no more use"
         return outcome if has_happened else None
 
-    def _check_error(self, case: Case, error: StorageError) -> None:
-        allowed = (*case.allowed, *((*self.operation.allowed, *self.world.provider.lost) if case.loses_reply else ()))
+    def _check_error(self, place: Place, error: StorageError) -> None:
+        case, provider = place.case, self.world.provider
+        allowed = (*case.allowed, *((*self.operation.allowed, *provider.lost) if case.loses_reply else ()))
+        if place.target.operation in provider.sent_once:
+            allowed += (*BROKEN, *LATER, *SILENCE)
         if case.is_misread and self.operation.reads_again:
             allowed = ()
         # Of a container that cannot be emptied the reason is the cause.
