@@ -129,6 +129,8 @@ PROVIDERS = [
         connect=_s3(SWIFT),
         client=lambda server, boto: boto(server),
         witness=lambda _, client: S3Witness(client),
+        # Seen twice on a busy machine, and not explained yet: the witness found an upload after its abort.
+        keeps_parts="a part may outlive the abort of its upload",
     ),
     Provider(
         name="gcs",
