@@ -1,7 +1,8 @@
 """What whoever writes a driver, or tests a program that stores something, needs.
 
 The contract that every driver keeps, as tests, needs ``pytest``; :mod:`aiostorage.testing.gcs`, a server that speaks
-Google Cloud Storage, does not. Each is imported when it is first asked for.
+Google Cloud Storage, and :mod:`aiostorage.testing.faults`, a proxy before any server that does what may go wrong, do
+not. Each is imported when it is first asked for.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ LEFT_OUT = {
     "presign_post": "it is presign",
     "restore_object": "no server of the tests has archives",
     "set_legal_hold": "it needs a container made with retention, and is the same request as set_tags",
+    "verify_conditions": "it is some dozens of the requests that upload, read and delete make, of which it needs each",
     "set_retention": "it needs a container made with retention, and is the same request as set_tags",
 }
 """Public methods of a driver that no operation is about."""

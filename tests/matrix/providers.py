@@ -58,6 +58,7 @@ class Provider:
         client: Makes the other client; it is handed what makes those of boto3.
         witness: Looks through that client; one for each event loop.
         lost: What may come of a lost reply because nothing on this server tells whose an object is.
+        sent_once: Requests that change the very version that they name, so that a second one would meet the first.
         keeps_parts: Why parts of an upload that has failed stay where they are, if they do.
     """
 
@@ -68,6 +69,7 @@ class Provider:
     client: Callable[[Any, Callable[[Any], Any]], Any]
     witness: Callable[[Any, Any], Witness]
     lost: tuple[type[StorageError], ...] = ()
+    sent_once: frozenset[str] = frozenset()
     keeps_parts: str = ""
 
 
@@ -127,6 +129,8 @@ PROVIDERS = [
         connect=_s3(SWIFT),
         client=lambda server, boto: boto(server),
         witness=lambda _, client: S3Witness(client),
+        # Seen twice on a busy machine, and not explained yet: the witness found an upload after its abort.
+        keeps_parts="a part may outlive the abort of its upload",
     ),
     Provider(
         name="gcs",
@@ -143,6 +147,7 @@ PROVIDERS = [
         connect=_azure,
         client=lambda server, _: service_client(server, retries=2),
         witness=lambda _, client: AzureWitness(client),
+        sent_once=frozenset({"put_properties", "put_metadata"}),
         keeps_parts="beside an object they stay until it is written or removed, or for a week",
     ),
     Provider(

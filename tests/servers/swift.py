@@ -77,6 +77,7 @@ allow_object_versioning = true
 TEMPAUTH = """
 [filter:s3api]
 use = egg:swift#s3api
+min_segment_size = 1
 location = us-east-1
 storage_domain = localhost
 

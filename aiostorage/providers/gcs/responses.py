@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 def container_info(request: Request, response: Response) -> ContainerInfo:
     """A container."""
     with well_formed(request, response):
-        return resources.container_info(json.parse(response.body))
+        return resources.container_info(_document(response))
 
 
 def list_containers(request: Request, response: Response) -> Page[ContainerInfo]:
     """A page of containers."""
     with well_formed(request, response):
-        found = json.parse(response.body)
+        found = _document(response)
         items = [resources.container_info(item) for item in json.objects(found, "items")]
     return Page(items=items, next_token=json.text(found, "nextPageToken") or None)
 
@@ -48,7 +48,7 @@ def list_containers(request: Request, response: Response) -> Page[ContainerInfo]
 def object_info(request: Request, response: Response) -> ObjectInfo:
     """An object, by its description."""
     with well_formed(request, response):
-        return resources.object_info(json.parse(response.body))
+        return resources.object_info(_document(response))
 
 
 def get_object(request: Request, status: int, headers: Mapping[str, str], byte_range: ByteRange | None) -> Head:
@@ -101,7 +101,7 @@ def get_object(request: Request, status: int, headers: Mapping[str, str], byte_r
 def write_id(request: Request, response: Response) -> str | None:
     """What tells the write of an object from all others, if it was written under a condition."""
     with well_formed(request, response):
-        return json.text_map(json.parse(response.body), "metadata").get(write_ids.NAME)
+        return json.text_map(_document(response), "metadata").get(write_ids.NAME)
 
 
 class Rewriting(NamedTuple):
@@ -114,7 +114,7 @@ class Rewriting(NamedTuple):
 def copy_object(request: Request, response: Response) -> Rewriting:
     """The copy, or the token to ask for the rest of it."""
     with well_formed(request, response):
-        found = json.parse(response.body)
+        found = _document(response)
         if found.get("done") is True:
             return Rewriting(None, resources.object_info(json.member(found, "resource")))
         token = json.text(found, "rewriteToken")
@@ -164,7 +164,7 @@ class Listed(NamedTuple):
 def list_objects(request: Request, response: Response) -> Listed:
     """What an answer lists."""
     with well_formed(request, response):
-        found = json.parse(response.body)
+        found = _document(response)
         objects = [resources.object_info(item) for item in json.objects(found, "items")]
     return Listed(objects, list(json.texts(found, "prefixes")), json.text(found, "nextPageToken") or None)
 
@@ -212,3 +212,11 @@ def well_formed(request: Request, response: Response) -> Generator[None]:
         raise errors.unexpected(request, response, f"{error.args[0]} is missing in the answer") from None
     except ValueError as error:
         raise errors.unexpected(request, response, f"the answer is not what it should be: {error}") from None
+
+
+def _document(response: Response) -> json.JSONObject:
+    """The document that an answer is. One that tells of an error is none, whatever the status: it has no items."""
+    found = json.parse(response.body)
+    if "error" in found:
+        raise ValueError("it tells of an error")
+    return found

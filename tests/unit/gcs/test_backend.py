@@ -799,3 +799,12 @@ async def test_errors_of_both_apis() -> None:
         assert caught.value.code == "NoSuchKey"
         with pytest.raises(PreconditionFailedError):
             await backend.put_object("bucket", "k", b"", WriteOptions(if_match="1"))
+
+
+@pytest.mark.parametrize("body", [b'{"error": {"code": 503, "message": "busy"}}', b'{"error": "x", "items": []}'])
+async def test_an_error_in_a_200_is_no_empty_listing(body: bytes) -> None:
+    async with ScriptedServer(answer=lambda _: Answer(body=body)) as server, opened(server) as backend:
+        with pytest.raises(UnexpectedResponseError, match="error"):
+            await backend.list_objects("bucket", QUERY, token=None)
+        with pytest.raises(UnexpectedResponseError, match="error"):
+            await backend.list_containers(prefix="", token=None)
