@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
+from aiostorage._http.headers import whole_number
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -19,6 +21,18 @@ MAX_BYTES = 32 * 1024 * 1024
 """No answer is nearly as long: a page holds 1000 to 5000 keys of 1024 bytes."""
 
 MAX_DEPTH = 16
+
+MAX_ELEMENTS = 250_000
+"""A page has 5000 entries of 30 elements at most; each takes some hundred bytes of memory, however few it has."""
+
+MAX_CONTROLS = 100_000
+"""Of the characters that XML does not have, and services send all the same. What is beyond is refused."""
+
+MAX_TEXT_CHARS = 1024 * 1024
+"""Of one text. Names have 1024 bytes, continuation tokens a few more."""
+
+_FED_BYTES = 256 * 1024
+"""Given to the parser at once, and the most that one tag may take, attributes included."""
 
 Record: TypeAlias = dict[str, str]
 
@@ -67,7 +81,7 @@ def parse(body: bytes, *, wrappers: Collection[str] = ()) -> Document:
     except expat.ExpatError as error:
         message = expat.errors.messages[error.code]
     # Keys may hold control characters, XML may not. Services send them all the same, so they get stand-ins.
-    replaced = _CONTROL.sub(_stand_in, body.lstrip())
+    replaced = _CONTROL.sub(_stand_in, body.lstrip(), count=MAX_CONTROLS)
     if replaced == body.lstrip() or _STAND_INS in body:
         raise MalformedXMLError(message)
     try:
@@ -76,16 +90,48 @@ def parse(body: bytes, *, wrappers: Collection[str] = ()) -> Document:
         raise MalformedXMLError(expat.errors.messages[error.code]) from None
 
 
+def number(record: Record, name: str) -> int | None:
+    """The size or count of that name; None where it is missing or empty.
+
+    Raises:
+        ValueError: It is none.
+    """
+    text = record.get(name)
+    found = whole_number(text)
+    if text and found is None:
+        raise ValueError(f"{name} is no number")
+    return found
+
+
+def needed_number(record: Record, name: str) -> int:
+    """The size or count of that name.
+
+    Raises:
+        KeyError: It is missing.
+        ValueError: It is none.
+    """
+    found = number(record, name)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
 def _parse(body: bytes, wrappers: Collection[str], translation: Mapping[int, int]) -> Document:
     root, text = "", ""
     fields: Record = {}
     records: list[tuple[str, Record]] = []
     record: Record = {}
-    depth = 0
+    depth = nesting = elements = 0
 
     # Closures, and no element tree: a page of 1000 keys makes 20,000 of these calls.
     def start(name: str, attributes: Mapping[str, str]) -> None:
-        nonlocal depth, record, root, text
+        nonlocal depth, elements, nesting, record, root, text
+        nesting += 1
+        elements += 1
+        if nesting > MAX_DEPTH:
+            raise MalformedXMLError("too deep")
+        if elements > MAX_ELEMENTS:
+            raise MalformedXMLError("too many elements")
         if wrappers and _local(name) in wrappers:
             return
         depth += 1
@@ -96,12 +142,11 @@ def _parse(body: bytes, wrappers: Collection[str], translation: Mapping[int, int
         elif depth == 3:
             for attribute, value in attributes.items():
                 record[f"{_local(name)}@{attribute}"] = value
-        elif depth > MAX_DEPTH:
-            raise MalformedXMLError("too deep")
         text = ""
 
     def end(name: str) -> None:
-        nonlocal depth
+        nonlocal depth, nesting
+        nesting -= 1
         if wrappers and _local(name) in wrappers:
             return
         if depth == 3:
@@ -116,6 +161,8 @@ def _parse(body: bytes, wrappers: Collection[str], translation: Mapping[int, int
     def data(more: str) -> None:
         nonlocal text
         text += more.translate(translation) if translation else more
+        if len(text) > MAX_TEXT_CHARS:
+            raise MalformedXMLError("too long a text")
 
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
@@ -123,7 +170,11 @@ def _parse(body: bytes, wrappers: Collection[str], translation: Mapping[int, int
     parser.EndElementHandler = end
     parser.CharacterDataHandler = data
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.Parse(body, True)
+    for begin in range(0, len(body), _FED_BYTES):
+        parser.Parse(body[begin : begin + _FED_BYTES], False)
+        if begin - parser.CurrentByteIndex > _FED_BYTES:
+            raise MalformedXMLError("too long a tag")
+    parser.Parse(b"", True)
     return Document(root, fields, records)
 
 
