@@ -26,8 +26,8 @@ from aiostorage.errors import (
     PermissionDeniedError,
     PreconditionFailedError,
     StorageError,
-    UnsupportedError,
     UnexpectedResponseError,
+    UnsupportedError,
     UploadNotFoundError,
 )
 from aiostorage.models import PLAIN, WHOLE, ObjectRef, PresignedPost, PresignedRequest, ReadOptions
