@@ -118,6 +118,13 @@ def reference(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """Run mixed load with faults for ten minutes; ``nox -s soak -- --help`` tells how else."""
+    install(session, "test")
+    session.run("python", "-m", "tests.soak", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure against other packages; ``nox -s bench -- --help`` tells how."""
     install(session, "test", "bench")

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     _Rebuild: TypeAlias = "Callable[[type[StorageError], str, ErrorDetails], StorageError]"
 
 
+_MAX_NAME_CHARS = 200
+
+
 class ErrorDetails(TypedDict, total=False):
     """What an error may carry beside its message; see :class:`StorageError`."""
 
@@ -82,8 +85,8 @@ class StorageError(Exception):
         self.container: str | None = details.get("container")
         self.key: str | None = details.get("key")
         self.status: int | None = details.get("status")
-        self.code: str | None = details.get("code")
-        self.request_id: str | None = details.get("request_id")
+        self.code: str | None = _short(details.get("code"))
+        self.request_id: str | None = _short(details.get("request_id"))
         self.attempts: int = details.get("attempts", 1)
         self.retryable: bool = details.get("retryable", False)
         self.retry_after_s: float | None = details.get("retry_after_s")
@@ -104,7 +107,7 @@ class StorageError(Exception):
         )
 
     def __str__(self) -> str:
-        where = "/".join(_printable(part) for part in (self.container, self.key) if part is not None)
+        where = "/".join(printable(part) for part in (self.container, self.key) if part is not None)
         subject = " ".join(part for part in (self.provider, self.operation, where) if part)
         facts = [
             f"HTTP {self.status}" if self.status is not None else "",
@@ -119,7 +122,12 @@ class StorageError(Exception):
         return _rebuild, (type(self), self.message, self.details())
 
 
-def _printable(name: str) -> str:
+def _short(name: str | None) -> str | None:
+    """What the service calls something, fit for a log, whatever the service is."""
+    return None if name is None else printable(name[:_MAX_NAME_CHARS])
+
+
+def printable(name: str) -> str:
     """A name that may be anything, fit for one line of a log."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in name

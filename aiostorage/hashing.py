@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CRC_SIZES_BYTES: Final[Mapping[HashAlgorithm, int]] = {"crc32": 4, "crc32c": 4, "crc64nvme": 8}
 
+DIGEST_SIZES_BYTES: Final[Mapping[HashAlgorithm, int]] = {**CRC_SIZES_BYTES, "md5": 16, "sha1": 20, "sha256": 32}
+
 
 _PACKAGES: Final[Mapping[HashAlgorithm, tuple[str, ...]]] = {
     "crc32c": ("awscrt", "google_crc32c"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
 
@@ -28,8 +28,9 @@ class Seen:
 class Answer:
     """What to do with a request.
 
-    ``length`` announces another Content-Length than that of the body. ``then`` says what becomes of
-    the connection: ``keep`` it, ``close`` it, ``reset`` it, or ``stall`` (say nothing more, for ever).
+    ``length`` announces another Content-Length than that of the body, and ``more`` follows it piece by piece.
+    ``then`` says what becomes of the connection: ``keep`` it, ``close`` it, ``reset`` it, or ``stall`` (say nothing
+    more, for ever).
     """
 
     status: int = 200
@@ -37,6 +38,7 @@ class Answer:
     body: bytes = b""
     length: int | None = None
     raw: bytes | None = None
+    more: Iterable[bytes] = ()
     then: str = "keep"
 
 
@@ -126,6 +128,9 @@ class ScriptedServer:
             if seen.method != "HEAD":
                 writer.write(answer.body)
         await writer.drain()
+        for piece in answer.more:
+            writer.write(piece)
+            await writer.drain()
         match answer.then:
             case "reset":
                 writer.transport.abort()

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aiostorage._http.headers import whole_number
 from aiostorage.models import ByteRange
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from aiostorage._http.call import ResponseStream
     from aiostorage.models import ObjectInfo
 
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class HTTPObjectBody:
         return self._stream.__aiter__()
 
     async def read(self) -> bytes:
-        """All that is left."""
-        return await self._stream.read()
+        """All that is left, which is no more than was announced."""
+        return await self._stream.read(None if self.stop is None else self.stop - self.start)
 
     async def aclose(self) -> None:
         """Give the connection up."""
@@ -50,14 +51,13 @@ class HTTPObjectBody:
 
 def content_length(headers: Mapping[str, str]) -> int | None:
     """The length that an answer announces; None where it announces none, or nonsense."""
-    told = headers.get("content-length", "")
-    return int(told) if told.isascii() and told.isdigit() and len(told) <= 19 else None
+    return whole_number(headers.get("content-length"))
 
 
 def whole_size(headers: Mapping[str, str]) -> int | None:
     """The size of the object that an answer holds a range of; None where it does not tell."""
     found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
-    return None if found is None or found[3] == "*" else int(found[3])
+    return None if found is None else whole_number(found[3])
 
 
 def part_range(headers: Mapping[str, str]) -> ByteRange | None:
@@ -87,7 +87,7 @@ def which_bytes(
     if found is None:
         raise ValueError("a part of an object that does not say which part it is")
     first, stop = int(found[1]), int(found[2]) + 1
-    size = None if found[3] == "*" else int(found[3])
+    size = whole_number(found[3])
     if not (_is_asked_for(first, stop, size, byte_range) and _has_length(headers, stop - first, status)):
         raise ValueError("another range of the object than the one asked for")
     return first, stop, size

@@ -132,10 +132,14 @@ class ResponseStream:
             await self._pace.take(len(chunk))
         return chunk
 
-    async def read(self) -> bytes:
-        """All that is left; raises as iteration does."""
+    async def read(self, limit: int | None = None) -> bytes:
+        """All that is left; raises as iteration does.
+
+        Raises:
+            UnexpectedResponseError: That is more than ``limit`` bytes.
+        """
         try:
-            content = await self._answer.read()
+            content = await (self._answer.read() if limit is None else self._answer.read_at_most(limit))
         except TransportError as error:
             self._error = storage_error(error)
             raise self._error from None

@@ -62,6 +62,9 @@ MAX_ERROR_BYTES = 1024 * 1024
 
 _SKEW_WORTH_LEARNING_S = 5.0
 
+_PLAUSIBLE_YEARS = range(2000, 2200)
+"""Of a service's clock. Near the ends of the calendar, sums of times overflow."""
+
 
 class Timing(TypedDict, total=False):
     """The clocks and the dice of a client, replaceable by tests."""
@@ -382,7 +385,7 @@ class HTTPClient(Generic[C]):
     def _learn_the_time(self, headers: Mapping[str, str], call: Call[C]) -> bool:
         """Adopt the service's clock for all requests; False where it is the one that the request went by."""
         theirs = parse_http_date(headers.get("date"))
-        if theirs is None:
+        if theirs is None or theirs.year not in _PLAUSIBLE_YEARS:
             return False
         offset = theirs - self._now()
         self._clock_offset = offset

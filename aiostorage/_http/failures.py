@@ -17,6 +17,7 @@ from aiostorage.errors import (
     StorageTimeoutError,
     UnexpectedResponseError,
     UnsupportedError,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ _SECRETS = re.compile(
 
 
 def scrub(text: str) -> str:
-    """A service's message in one short line, without whatever may be a secret."""
-    return " ".join(_SECRETS.sub("***", text[:2000]).split())[:300]
+    """A service's message in one short line that is fit for a log, without whatever may be a secret."""
+    return printable(" ".join(_SECRETS.sub("***", text[:2000]).split())[:300])
 
 
 def unexpected(

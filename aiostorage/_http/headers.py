@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 from aiostorage.errors import InvalidArgumentError
+from aiostorage.hashing import DIGEST_SIZES_BYTES
 from aiostorage.models import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from aiostorage.models import HashAlgorithm
 
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 """What a header, in lower case, may be called. Source: RFC 9110 section 5.1."""
@@ -21,6 +25,25 @@ _MONTHS: Final = {
     "Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "Jun": 6,
     "Jul": 7, "Aug": 8, "Sep": 9, "Oct": 10, "Nov": 11, "Dec": 12,
 }  # fmt: skip
+
+
+MAX_DIGITS: Final = 19
+"""Of the numbers that services send: none has more than 64 bits."""
+
+
+def whole_number(text: str | None) -> int | None:
+    """A size or a count as services write it; None where it is missing, or none. Python alone would take ``-1_0``."""
+    is_number = text is not None and text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+    return int(text) if text is not None and is_number else None
+
+
+def digest_from_base64(algorithm: HashAlgorithm, text: str | None) -> str | None:
+    """A digest as services write it, in hexadecimal; None where it is missing, or none of that algorithm."""
+    try:
+        digest = b64decode(text or "", validate=True)
+    except ValueError:
+        return None
+    return digest.hex() if len(digest) == DIGEST_SIZES_BYTES[algorithm] else None
 
 
 def unquote_etag(etag: str | None) -> str | None:

@@ -7,7 +7,10 @@ Numbers that a service writes as text, as Google does with those of 64 bits, are
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, TypeAlias, cast
+import re
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
+
+from aiostorage._http.headers import MAX_DIGITS, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +19,13 @@ JSONObject: TypeAlias = "Mapping[str, object]"
 
 MAX_BYTES = 64 * 1024 * 1024
 """No answer is nearly as long: a page holds 1000 to 10,000 keys of 1024 bytes."""
+
+
+MAX_VALUES = 500_000
+"""A page has 10,000 entries of 30 values at most; each takes a hundred bytes of memory, however few it has."""
+
+_HALF = re.compile("[\ud800-\udfff]")
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
 
 class MalformedJSONError(ValueError):
@@ -60,15 +70,21 @@ def member(parent: JSONObject, name: str) -> JSONObject:
 def text(parent: JSONObject, name: str) -> str | None:
     """The text of that name, or None."""
     value = parent.get(name)
-    return value if isinstance(value, str) else None
+    return value if is_text(value) else None
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether a value is a text. JSON can write halves of characters, which nothing else can."""
+    return isinstance(value, str) and (value.isascii() or _HALF.search(value) is None)
 
 
 def integer(parent: JSONObject, name: str) -> int | None:
-    """The whole number of that name, also one that is written as text; or None."""
+    """The number of things of that name, also one that is written as text; None where it is missing or none."""
     value = parent.get(name)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, str):
+        return whole_number(value)
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**MAX_DIGITS
+    return value if isinstance(value, int) and is_count else None
 
 
 def objects(parent: JSONObject, name: str) -> Sequence[JSONObject]:
@@ -78,12 +94,12 @@ def objects(parent: JSONObject, name: str) -> Sequence[JSONObject]:
 
 def texts(parent: JSONObject, name: str) -> Sequence[str]:
     """The texts in the array of that name."""
-    return [item for item in array(parent, name) if isinstance(item, str)]
+    return [item for item in array(parent, name) if is_text(item)]
 
 
 def text_map(parent: JSONObject, name: str) -> dict[str, str]:
     """The texts in the object of that name, by theirs."""
-    return {key: value for key, value in member(parent, name).items() if isinstance(value, str)}
+    return {key: value for key, value in member(parent, name).items() if is_text(key) and is_text(value)}
 
 
 def array(parent: JSONObject, name: str) -> Sequence[object]:
@@ -93,11 +109,20 @@ def array(parent: JSONObject, name: str) -> Sequence[object]:
 
 
 def _load(body: bytes) -> object:
+    if len(body) > MAX_BYTES:
+        raise MalformedJSONError("too long")
+    if _separators(body) > MAX_VALUES:
+        rest, texts = _TEXT.subn(b"", body, count=MAX_VALUES)
+        if texts == MAX_VALUES or _separators(rest) > MAX_VALUES:
+            raise MalformedJSONError("too many values")
     try:
-        if len(body) > MAX_BYTES:
-            raise MalformedJSONError("too long")
         value: object = json.loads(body)
     except (ValueError, RecursionError):
         # Not chained: the parser's error holds the document, which may hold secrets.
         raise MalformedJSONError("not JSON") from None
     return value
+
+
+def _separators(body: bytes) -> int:
+    """How many values there may be, at least: each but the first of a list has a comma before it."""
+    return sum(body.count(byte) for byte in b"[{,:")

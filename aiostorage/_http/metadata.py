@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _PLAIN = re.compile(r"(?!=\?)[!-~](?:[ -~]*[!-~])?")
 _WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
+_CHARSETS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "latin-1"})
+"""Those that anybody has ever sent. For another, Python would look for a module of the name that the service chose."""
+
 _WORDS = re.compile(rf"(?:{_WORD.pattern})(?:\s*{_WORD.pattern})*")
 
 
@@ -81,5 +84,7 @@ def decode(value: str) -> str:
 
 
 def _decode_word(charset: str, encoding: str, text: str) -> str:
+    if charset.lower() not in _CHARSETS:
+        raise LookupError(charset)
     raw = b64decode(text, validate=True) if encoding in "bB" else decodestring(text, header=True)
     return raw.decode(charset)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _BOUNDARY = re.compile(r';\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s";,]{1,70}))', re.IGNORECASE)
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})")
 _MAX_HEADERS = 200
+_MAX_HEAD_BYTES = 64 * 1024
+_MAX_PARTS = 1000
 
 
 class MalformedMultipartError(ValueError):
@@ -61,6 +63,8 @@ def parse(body: bytes, content_type: str) -> list[BodyPart]:
     parts: list[BodyPart] = []
     start: int | None = None
     for line in re.finditer(rb"(?:\A|\r?\n)--" + boundary + rb"(--)?[ \t]*(?=\r?\n|\Z)", body):
+        if len(parts) == _MAX_PARTS:
+            raise MalformedMultipartError("more parts than are ever sent")
         if start is not None:  # what is before the first line says nothing, nor what is after the last
             parts.append(_part(body[start : line.start()]))
         if line[1] and start is not None:
@@ -94,6 +98,8 @@ def _split(text: bytes) -> tuple[Mapping[str, str], bytes]:
         return EMPTY, text.removeprefix(b"\r").removeprefix(b"\n")
     end = re.search(rb"\r?\n\r?\n", text)
     head, content = (text, b"") if end is None else (text[: end.start()], text[end.end() :])
+    if len(head) > _MAX_HEAD_BYTES:
+        raise MalformedMultipartError("more headers than are ever sent")
     lines = head.decode("utf-8", "replace").splitlines()
     if len(lines) > _MAX_HEADERS:
         raise MalformedMultipartError("more headers than are ever sent")

@@ -30,12 +30,17 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.connector import Connection
+    from aiohttp.http import RawResponseMessage
 
     from aiostorage._http.pace import Pace
     from aiostorage.models import Buffer
 
 _SLICE_BYTES = 256 * 1024
 """Body bytes handed to the transport at once: what asyncio reads and writes in one call."""
+
+_MAX_ANNOUNCEMENTS = 16
+"""Answers of the status 1xx before the one that counts, and that one. Source: RFC 9110 section 15.2."""
 
 _NO_AUTO_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
@@ -129,6 +134,7 @@ class Session:
                     request_class=_OwnRequest,
                     trace_configs=None if self._given is None else self._given.trace_configs,
                     cookie_jar=aiohttp.DummyCookieJar(),
+                    response_class=_Response,
                     skip_auto_headers=_NO_AUTO_HEADERS,
                     read_bufsize=_SLICE_BYTES,
                 )
@@ -235,6 +241,29 @@ class SessionResponse:
             return await read()
         except (aiohttp.ClientError, OSError) as error:
             raise _translate(error) from None
+
+
+class _Response(aiohttp.ClientResponse):
+    """An answer that may be announced, but not for ever: each announcement (RFC 9110 section 15.2) ends a silence."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
+        if protocol is None:
+            return await super().start(connection)
+        read, heads = protocol.read, 0
+
+        async def read_head() -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+            nonlocal heads
+            heads += 1
+            if heads > _MAX_ANNOUNCEMENTS:
+                raise aiohttp.ClientResponseError(self.request_info, ())
+            return await read()
+
+        protocol.read = read_head  # type: ignore[method-assign]  # aiohttp has no other place to count them
+        try:
+            return await super().start(connection)
+        finally:
+            del protocol.read
 
 
 class _Slices(payload.Payload):

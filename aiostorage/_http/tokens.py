@@ -35,6 +35,6 @@ def try_token(token: str, kind: str) -> tuple[str, str | None] | None:
                 return first, second
             case _:
                 pass
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     return None

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 from xml.parsers import expat
 
+from aiostorage._http.headers import whole_number
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -18,6 +20,18 @@ MAX_BYTES = 32 * 1024 * 1024
 """No answer is nearly as long: a page holds 1000 to 5000 keys of 1024 bytes."""
 
 MAX_DEPTH = 16
+
+MAX_ELEMENTS = 250_000
+"""A page has 5000 entries of 30 elements at most; each takes some hundred bytes of memory, however few it has."""
+
+MAX_CONTROLS = 100_000
+"""Of the characters that XML does not have, and services send all the same. What is beyond is refused."""
+
+MAX_TEXT_CHARS = 1024 * 1024
+"""Of one text. Names have 1024 bytes, continuation tokens a few more."""
+
+_FED_BYTES = 256 * 1024
+"""Given to the parser at once, and the most that one tag may take, attributes included."""
 
 Record: TypeAlias = dict[str, str]
 
@@ -68,7 +82,7 @@ def parse(body: bytes, *, wrappers: Collection[str] = ()) -> Document:
     except expat.ExpatError as error:
         message = expat.errors.messages[error.code]
     # Keys may hold control characters, XML may not. Services send them all the same, so they get stand-ins.
-    replaced = _CONTROL.sub(_stand_in, body.lstrip())
+    replaced = _CONTROL.sub(_stand_in, body.lstrip(), count=MAX_CONTROLS)
     if replaced == body.lstrip() or _STAND_INS in body:
         raise MalformedXMLError(message)
     try:
@@ -77,17 +91,46 @@ def parse(body: bytes, *, wrappers: Collection[str] = ()) -> Document:
         raise MalformedXMLError(expat.errors.messages[error.code]) from None
 
 
+def number(record: Record, name: str) -> int | None:
+    """The size or count of that name; None where it is missing or empty.
+
+    Raises:
+        ValueError: It is none.
+    """
+    text = record.get(name)
+    found = whole_number(text)
+    if text and found is None:
+        raise ValueError(f"{name} is no number")
+    return found
+
+
+def needed_number(record: Record, name: str) -> int:
+    """The size or count of that name.
+
+    Raises:
+        KeyError: It is missing.
+        ValueError: It is none.
+    """
+    found = number(record, name)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
 def _parse(body: bytes, wrappers: Collection[str], translation: Mapping[int, int]) -> Document:
     root = ""
     fields: Record = {}
     records: list[tuple[str, Record]] = []
     record: Record = {}
     pieces: list[str] = []  # of the text that is being read
-    depth = 0
+    depth = elements = 0
 
     # Closures, and no element tree: a page of 1000 keys makes 12,000 of these calls, nearly all of them at depth 3.
     def start(name: str, attributes: Mapping[str, str]) -> None:
-        nonlocal depth, record, root
+        nonlocal depth, elements, record, root
+        elements += 1
+        if elements > MAX_ELEMENTS:
+            raise MalformedXMLError("too many elements")
         if wrappers and _local(name) in wrappers:
             return
         depth += 1
@@ -108,12 +151,12 @@ def _parse(body: bytes, wrappers: Collection[str], translation: Mapping[int, int
         if wrappers and _local(name) in wrappers:
             return
         if depth == 3:
-            record[_local(name) if ":" in name else name] = "".join(pieces)
+            record[_local(name) if ":" in name else name] = _text(pieces)
         elif depth == 2:
             if record:
                 records.append((_local(name), record))
             else:
-                fields[_local(name)] = "".join(pieces)
+                fields[_local(name)] = _text(pieces)
         depth -= 1
 
     parser = expat.ParserCreate("utf-8")
@@ -124,8 +167,19 @@ def _parse(body: bytes, wrappers: Collection[str], translation: Mapping[int, int
     if translation:
         parser.CharacterDataHandler = lambda more: pieces.append(more.translate(translation))
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.Parse(body, True)
+    for begin in range(0, len(body), _FED_BYTES):
+        parser.Parse(body[begin : begin + _FED_BYTES], False)
+        if begin - parser.CurrentByteIndex > _FED_BYTES:
+            raise MalformedXMLError("too long a tag")
+    parser.Parse(b"", True)
     return Document(root, fields, records)
+
+
+def _text(pieces: list[str]) -> str:
+    text = pieces[0] if len(pieces) == 1 else "".join(pieces)
+    if len(text) > MAX_TEXT_CHARS:
+        raise MalformedXMLError("too long a text")
+    return text
 
 
 def _local(name: str) -> str:

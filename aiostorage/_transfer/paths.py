@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiostorage.errors import AlreadyExistsError, InvalidNameError
 
 _MAX_PIECES = 1024  # IOV_MAX of Linux and macOS
+_MAX_NAME_BYTES = 255  # NAME_MAX of nearly all file systems
 
 if TYPE_CHECKING:
     from aiostorage.models import Buffer
@@ -20,8 +21,8 @@ def safe_join(folder: str | os.PathLike[str], key: str) -> Path:
     """The path of a key below a folder.
 
     Only keys that a file can be named after are taken as they are: no empty, ``.`` or ``..`` segment,
-    no NUL, nothing absolute, no drive or device name where the system knows such things, and no
-    symbolic link on the way that leads out of the folder.
+    no NUL, no half of a character, no segment of more than 255 bytes, nothing absolute, no drive or device
+    name where the system knows such things, and no symbolic link on the way that leads out of the folder.
 
     Raises:
         InvalidNameError: The key would leave the folder, or is no file's name here.
@@ -31,6 +32,7 @@ def safe_join(folder: str | os.PathLike[str], key: str) -> Path:
     if (
         any(segment in {"", ".", ".."} for segment in segments)
         or "\0" in key
+        or any(_is_no_name(segment) for segment in segments)
         or PurePosixPath(key).is_absolute()
         or (is_windows and _is_odd_on_windows(segments))
     ):
@@ -40,6 +42,13 @@ def safe_join(folder: str | os.PathLike[str], key: str) -> Path:
     if not path.parent.resolve().is_relative_to(root):
         raise InvalidNameError("the key leads out of the folder, through a symbolic link", key=key)
     return path
+
+
+def _is_no_name(segment: str) -> bool:
+    try:
+        return len(segment.encode()) > _MAX_NAME_BYTES
+    except UnicodeEncodeError:
+        return True
 
 
 def _is_odd_on_windows(segments: list[str]) -> bool:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
 from aiostorage._http.body import Head, content_length, which_bytes
-from aiostorage._http.headers import parse_http_date, parse_iso_date, unquote_etag
+from aiostorage._http.failures import scrub
+from aiostorage._http.headers import digest_from_base64, parse_http_date, parse_iso_date, unquote_etag
 from aiostorage._http.messages import Response
-from aiostorage._http.xml import Document, MalformedXMLError, parse
+from aiostorage._http.xml import Document, MalformedXMLError, needed_number, number, parse
 from aiostorage.errors import RangeNotSatisfiableError
 from aiostorage.models import (
     EMPTY,
@@ -198,7 +199,7 @@ def copy_object(request: Request, response: Response) -> ObjectInfo:
     """
     status = response.headers.get("x-ms-copy-status", "success")
     if status != "success":
-        raise errors.unexpected(request, response, f"a copy that is {status!r}")
+        raise errors.unexpected(request, response, f"a copy that is {scrub(status)!r}")
     return written(request, response.headers, WriteOptions(), size=None, object_hash=None)
 
 
@@ -246,11 +247,10 @@ def is_empty(request: Request, response: Response) -> bool:
 
 
 def _listed(record: Record) -> ObjectInfo:
-    size = record.get("Content-Length")
     snapshot = record.get("Snapshot")
     return ObjectInfo(
         key=_name(record),
-        size=int(size) if size else None,
+        size=number(record, "Content-Length"),
         etag=unquote_etag(record.get("Etag")),
         object_hash=md5_hash(record.get("Content-MD5")),
         last_modified=parse_http_date(record.get("Last-Modified")),
@@ -280,7 +280,9 @@ def list_blocks(request: Request, response: Response) -> list[Block]:
     document = _document(request, response, "BlockList", "CommittedBlocks", "UncommittedBlocks")
     with _well_formed(request, response):
         return [
-            parse_block(record["Name"], int(record["Size"])) for name, record in document.records if name == "Block"
+            parse_block(record["Name"], needed_number(record, "Size"))
+            for name, record in document.records
+            if name == "Block"
         ]
 
 
@@ -322,12 +324,8 @@ def delegation_key(request: Request, response: Response) -> DelegationKey:
 
 def md5_hash(value: str | None) -> ObjectHash | None:
     """An MD5 as headers and documents write it, or None where it is missing or malformed."""
-    if not value:
-        return None
-    try:
-        return ObjectHash(algorithm="md5", value=b64decode(value, validate=True).hex())
-    except ValueError:
-        return None
+    digest = digest_from_base64("md5", value)
+    return None if digest is None else ObjectHash(algorithm="md5", value=digest)
 
 
 def _document(request: Request, response: Response, root: str, *wrappers: str) -> Document:

@@ -26,6 +26,7 @@ from aiostorage.errors import (
     PermissionDeniedError,
     PreconditionFailedError,
     StorageError,
+    UnexpectedResponseError,
     UnsupportedError,
     UploadNotFoundError,
 )
@@ -279,6 +280,13 @@ class GCSBackend:
         found = await self._list(container, query, first, None if page is None else page[0])
         while query.versions and found.is_one_name():
             more = await self._list(container, query, first, found.token)
+            if more.token == found.token:
+                raise UnexpectedResponseError(
+                    "the listing does not advance: a continuation token came twice",
+                    provider=self.name,
+                    operation="list_objects",
+                    container=container,
+                )
             found = responses.Listed(found.objects + more.objects, found.prefixes + more.prefixes, more.token)
         return found.page(query)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiostorage._http import json, multipart, write_ids
 from aiostorage._http.body import Head, which_bytes
+from aiostorage._http.failures import scrub
 from aiostorage._http.headers import parse_http_date
 from aiostorage._http.messages import Request, Response
 from aiostorage._http.metadata import from_headers
@@ -211,7 +212,9 @@ def well_formed(request: Request, response: Response) -> Generator[None]:
     except KeyError as error:
         raise errors.unexpected(request, response, f"{error.args[0]} is missing in the answer") from None
     except ValueError as error:
-        raise errors.unexpected(request, response, f"the answer is not what it should be: {error}") from None
+        raise errors.unexpected(
+            request, response, f"the answer is not what it should be: {scrub(str(error))}"
+        ) from None
 
 
 def _document(response: Response) -> json.JSONObject:

@@ -209,9 +209,9 @@ def listed_parts(request: Request, response: Response) -> Page[Part]:
     with well_formed(request, response):
         items = [
             Part(
-                number=int(record["PartNumber"]),
+                number=xml.needed_number(record, "PartNumber"),
                 offset=-1,
-                size=int(record["Size"]),
+                size=xml.needed_number(record, "Size"),
                 etag=unquote_etag(record["ETag"]) or "",
             )
             for name, record in document.records

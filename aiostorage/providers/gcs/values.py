@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from typing import TYPE_CHECKING, Final, Literal
 
 from aiostorage._http import metadata as texts
 from aiostorage._http import write_ids
+from aiostorage._http.headers import digest_from_base64
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import ObjectHash
 
@@ -33,11 +34,8 @@ def generation_of(etag: str, *, what: str = "an etag") -> str:
 
 def hash_from_base64(algorithm: Literal["md5", "crc32c"], value: str | None) -> ObjectHash | None:
     """A hash as headers and documents write it, or None where it is missing or malformed."""
-    try:
-        raw = b64decode(value or "", validate=True)
-    except ValueError:
-        return None
-    return ObjectHash(algorithm=algorithm, value=raw.hex()) if raw else None
+    digest = digest_from_base64(algorithm, value)
+    return None if digest is None else ObjectHash(algorithm=algorithm, value=digest)
 
 
 def to_base64(digest: bytes) -> str:

@@ -85,7 +85,10 @@ class LocalBackend:
 
     Args:
         root: The folder of the containers.
-        fsync: Whether a write waits until it would outlast a power failure.
+        fsync: Whether a write waits until it would outlast a power failure: its content is on the disk before
+            its name is, and both before the call returns. Without it a killed process still leaves every object
+            whole, as it was or as it was to be; but after a power failure one that was written within the last
+            minute may be there without its content.
         create: Whether ``root`` is made when the first container is.
     """
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.body import Head, content_length, part_range, which_bytes, whole_size
 from aiostorage._http.failures import scrub
-from aiostorage._http.headers import etag_extra, parse_http_date, parse_iso_date, unquote_etag
+from aiostorage._http.headers import etag_extra, parse_http_date, parse_iso_date, unquote_etag, whole_number
 from aiostorage._http.messages import Response
 from aiostorage._http.metadata import from_headers
 from aiostorage._http.tokens import make_token
+from aiostorage._http.xml import number
 from aiostorage.models import (
     EMPTY,
     ContainerInfo,
@@ -69,11 +70,10 @@ def list_containers(request: Request, response: Response, *, prefix: str) -> Pag
 
 def container_info(container: str, headers: Mapping[str, str]) -> ContainerInfo:
     """What the headers of CreateBucket and HeadBucket tell."""
-    count = headers.get("x-rgw-object-count", "")  # Ceph counts
     region = headers.get("x-amz-bucket-region")
     return ContainerInfo(
         name=container,
-        object_count=int(count) if count.isdecimal() else None,
+        object_count=whole_number(headers.get("x-rgw-object-count")),  # Ceph counts
         extra={"region": region} if region else EMPTY,
     )
 
@@ -207,10 +207,9 @@ def list_objects(request: Request, response: Response, query: ListQuery, vendor:
 def _listed(name: str, key: str, record: Record, vendor: Vendor) -> ObjectInfo:
     raw_etag = record.get("ETag")
     etag = unquote_etag(raw_etag)
-    size = record.get("Size")
     return ObjectInfo(
         key=key,
-        size=int(size) if size else None,
+        size=number(record, "Size"),
         etag=etag,
         object_hash=etag_hash(etag) if vendor.etag_is_md5 == "always" else None,
         last_modified=parse_iso_date(record.get("LastModified")),

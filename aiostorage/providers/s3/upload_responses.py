@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.headers import parse_iso_date, unquote_etag
 from aiostorage._http.tokens import make_token
+from aiostorage._http.xml import needed_number
 from aiostorage.errors import ChecksumMismatchError
 from aiostorage.models import Page, Part, Upload
 from aiostorage.providers.s3 import errors
@@ -128,9 +129,9 @@ def list_parts(request: Request, response: Response, upload: Upload) -> Page[Par
     with well_formed(request, response):
         items = [
             Part(
-                number=int(record["PartNumber"]),
+                number=needed_number(record, "PartNumber"),
                 offset=-1,
-                size=int(record["Size"]),
+                size=needed_number(record, "Size"),
                 etag=unquote_etag(record["ETag"]) or "",
                 checksum=_checksum(record, upload.checksum),
             )

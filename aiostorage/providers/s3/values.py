@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from base64 import b64decode
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from aiostorage._http import write_ids
-from aiostorage._http.headers import parse_iso_date
+from aiostorage._http.headers import digest_from_base64, parse_iso_date
 from aiostorage.hashing import crc_combine, new_hasher
 from aiostorage.models import ObjectHash, Retention
 
@@ -91,9 +90,8 @@ def from_base64(algorithm: HashAlgorithm, value: str | None, *, kind: str = "FUL
     text, dash, count = value.partition("-")
     if dash and not count.isdecimal():
         return None
-    try:
-        digest = b64decode(text, validate=True).hex()
-    except ValueError:
+    digest = digest_from_base64(algorithm, text)
+    if digest is None:
         return None
     return ObjectHash(algorithm=algorithm, value=digest, scope="parts" if dash or kind == "COMPOSITE" else "object")
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from aiostorage._http.endpoints import parse_endpoint
+from aiostorage._http.failures import scrub
 from aiostorage._http.headers import parse_iso_date
 from aiostorage._http.json import JSONObject, MalformedJSONError, member, objects, parse, text
 from aiostorage._http.messages import Request
@@ -238,7 +239,7 @@ def _not_in_catalog(endpoints: Sequence[_Endpoint], choice: Choice) -> InvalidAr
     if not endpoints:
         why = "the token has no catalog; perhaps no project was named"
     elif regions:
-        why = f"the {choice.interface} endpoints for objects are in the regions {', '.join(regions)}"
+        why = f"the {choice.interface} endpoints for objects are in the regions {scrub(', '.join(regions))}"
     else:
         why = f"the catalog has no {choice.interface} endpoint for objects"
     return InvalidArgumentError(why, provider="swift")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote
 
 from aiostorage._http.body import Head, content_length, which_bytes
-from aiostorage._http.headers import etag_extra, parse_http_date, parse_iso_date, unquote_etag
+from aiostorage._http.headers import etag_extra, parse_http_date, parse_iso_date, unquote_etag, whole_number
 from aiostorage._http.json import JSONObject, MalformedJSONError, integer, parse, parse_array, text
 from aiostorage._http.messages import Response
 from aiostorage._http.metadata import from_headers
@@ -62,7 +62,7 @@ def list_containers(request: Request, response: Response) -> Page[ContainerInfo]
         ContainerInfo(
             name=_needed(request, response, item, "name"),
             object_count=integer(item, "count"),
-            extra={name: str(value) for name, value in item.items() if name in {"bytes", "storage_policy"}},
+            extra=_extra_of(item),
         )
         for item in _listing(request, response)
     ]
@@ -70,12 +70,16 @@ def list_containers(request: Request, response: Response) -> Page[ContainerInfo]
     return Page(items=items, next_token=items[-1].name if items else None)
 
 
+def _extra_of(item: JSONObject) -> dict[str, str]:
+    told = {"bytes": integer(item, "bytes"), "storage_policy": text(item, "storage_policy")}
+    return {name: str(value) for name, value in told.items() if value is not None}
+
+
 def container_info(container: str, headers: Mapping[str, str]) -> ContainerInfo:
     """What the headers of a container tell."""
-    count = headers.get("x-container-object-count", "")
     return ContainerInfo(
         name=container,
-        object_count=int(count) if count.isdecimal() else None,
+        object_count=whole_number(headers.get("x-container-object-count")),
         created_at=_moment(headers.get("x-timestamp")),
         extra={name: headers[header] for header, name in _CONTAINER_EXTRA.items() if header in headers},
     )

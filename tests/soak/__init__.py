@@ -1,0 +1,1 @@
+"""Mixed load for minutes, with faults: ``nox -s soak``. See ``__main__``."""
