@@ -137,6 +137,7 @@ PROVIDERS = [
         fixture="gcs_of_small_parts",
         dialect="gcs",
         connect=_gcs,
+        sent_once=frozenset({"update_object"}),
         client=lambda server, _: google_client(server.endpoint, str(server.key_file)),
         witness=lambda server, client: GCSWitness(client, server.endpoint),
     ),
