@@ -178,7 +178,7 @@ class _Connector(aiohttp.TCPConnector):
     """
 
     def __init__(self, tls: ssl.SSLContext | bool, proxy_tls: ssl.SSLContext | None) -> None:
-        super().__init__(limit=0, ssl=tls)
+        super().__init__(limit=0, ssl=tls)  # pyright: ignore[reportUnknownMemberType] - an option that we do not give
         self._proxy_tls = proxy_tls
 
     def _get_ssl_context(self, req: aiohttp.ClientRequest) -> ssl.SSLContext | None:

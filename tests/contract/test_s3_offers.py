@@ -17,6 +17,7 @@ from aiostorage.errors import (
 from aiostorage.models import ByteRange, CustomerKey, ObjectHash, ObjectRef, ReadOptions, WriteOptions
 from aiostorage.providers.s3 import headers, requests, upload_requests
 from aiostorage.providers.s3.backend import S3Backend
+from aiostorage.providers.s3.profiles import Vendor
 from aiostorage.providers.s3.vendors import VENDORS
 from aiostorage.testing._themes.watch import Watch
 from tests.contract.test_s3 import TestMoto as Moto
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from aiostorage.container import Container
     from aiostorage.models import HashAlgorithm
-    from aiostorage.providers.s3.profiles import Vendor, VendorName
+    from aiostorage.providers.s3.profiles import VendorName
     from tests.servers.base import S3Server
     from tests.servers.ceph import CephServer
     from tests.servers.moto import MotoServer
@@ -137,6 +138,7 @@ async def test_the_whole_object_is_not_taken_for_a_part(moto_server: MotoServer,
 async def test_a_copy_by_parts(name: str, request: pytest.FixtureRequest) -> None:
     """What is larger than the service copies at once goes in parts, several at a time."""
     vendor = Moto.vendor if name == "moto" else VENDORS[name]  # type: ignore[index]  # two of its names
+    assert isinstance(vendor, Vendor)
     small = dataclasses.replace(
         vendor.limits,
         max_copy_size_bytes=2 * PART_BYTES,

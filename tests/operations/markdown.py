@@ -34,7 +34,9 @@ def parse(table: Table, text: str) -> Cells:
     found: Cells = {}
     for match in ROW.finditer(text):
         cells = [cast("Cell", cell.strip()) for cell in match["cells"].split("|")]  # as render has written them
-        row = {columns[title]: cell for title, cell in zip(titles, cells, strict=True) if title in columns}
+        row: dict[str, Cell] = {
+            columns[title]: cell for title, cell in zip(titles, cells, strict=True) if title in columns
+        }
         found |= {f"{match['group']}: {label}": row for label in match["labels"].split(", ")}
     none: dict[str, Cell] = {column: UNKNOWN if column in table.servers else NOTHING for column in table.columns}
     return {name: {**none, **found.get(name, {})} for name, _ in table.operations()}

@@ -79,7 +79,9 @@ def offered_by(capabilities: Capabilities) -> list[str]:
         if value:
             found.append(name)
         if isinstance(value, frozenset):
-            found += sorted(f"{name}:{member}" for member in value)
+            found += sorted(
+                f"{name}:{member}" for member in cast("frozenset[str]", value)
+            )  # of nothing else there are sets
     return found
 
 

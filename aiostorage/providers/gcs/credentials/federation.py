@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass, field
 from json import dumps
 from pathlib import Path
@@ -98,10 +99,9 @@ class Program:
             raise AuthenticationError(f"{where} is not run unless {ALLOWED} is 1", provider="gcs")
         told = {**os.environ, **dict(self.environ), "GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE": "0"}
         output = await output_of(self.command, where=where, provider="gcs", timeout_s=self.timeout_s, environ=told)
-        try:
+        document: JSONObject = {}
+        with suppress(json.MalformedJSONError):
             document = json.parse(output)
-        except json.MalformedJSONError:
-            document = {}
         name = "saml_response" if json.text(document, "token_type") == SAML else "id_token"
         token = json.text(document, name)
         if document.get("success") is not True or json.integer(document, "version") != 1 or not token:
