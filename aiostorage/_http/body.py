@@ -32,9 +32,9 @@ class HTTPObjectBody:
 
     def __init__(self, stream: ResponseStream, head: Head) -> None:
         self._stream = stream
-        self.info = head.info
-        self.start = head.start
-        self.stop = head.stop
+        self.info: ObjectInfo = head.info
+        self.start: int = head.start
+        self.stop: int | None = head.stop
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Chunks as they arrive."""

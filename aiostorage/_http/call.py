@@ -100,7 +100,7 @@ class ResponseStream:
         pace: Pace | None,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self.status = answer.status
+        self.status: int = answer.status
         self.headers: Mapping[str, str] = answer.headers()
         self._answer = answer
         self._request = request

@@ -33,9 +33,11 @@ def parse(table: Table, text: str) -> Cells:
     columns = {title: column for column, title in table.columns.items()}
     found: Cells = {}
     for match in ROW.finditer(text):
-        cells = [cast("Cell", cell.strip()) for cell in match["cells"].split("|")]  # as render has written them
+        cells = [cell.strip() for cell in match["cells"].split("|")]
         row: dict[str, Cell] = {
-            columns[title]: cell for title, cell in zip(titles, cells, strict=True) if title in columns
+            columns[title]: cast("Cell", cell)  # as render has written it
+            for title, cell in zip(titles, cells, strict=True)
+            if title in columns
         }
         found |= {f"{match['group']}: {label}": row for label in match["labels"].split(", ")}
     none: dict[str, Cell] = {column: UNKNOWN if column in table.servers else NOTHING for column in table.columns}
