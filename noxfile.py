@@ -16,6 +16,9 @@ VERSIONS = nox.project.python_versions(PROJECT)
 THIS = ".".join(platform.python_version_tuple()[:2])
 OTHERS = [version for version in VERSIONS if version != THIS]
 
+# Two processes, each with servers of its own: a test and the server that it asks take turns, so one leaves half unused.
+IN_TWO = ["--numprocesses=2", "--dist=loadscope"]
+
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False  # a version that the machine lacks is skipped, in CI too
@@ -52,19 +55,16 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, with servers that they install and start themselves; takes pytest's arguments.
-
-    All of them run in two processes, each with servers of its own: a test and the server that it asks take turns.
-    """
+    """Run the tests, with servers that they install and start themselves; takes pytest's arguments."""
     install(session, "test", "examples")
-    session.run("pytest", *(session.posargs or ["--numprocesses=2", "--dist=loadscope", "--cov", "--cov-report=term"]))
+    session.run("pytest", *(session.posargs or [*IN_TWO, "--cov", "--cov-report=term"]))
 
 
 @nox.session
 def matrix(session: nox.Session) -> None:
     """Run every operation with every fault on every provider, of which the tests run a choice; takes long."""
     install(session, "test", "examples")
-    session.run("pytest", "tests/matrix", *session.posargs, env={"AIOSTORAGE_MATRIX": "full"})
+    session.run("pytest", *IN_TWO, "tests/matrix", *session.posargs, env={"AIOSTORAGE_MATRIX": "full"})
 
 
 @nox.session(python=OTHERS, tags=["checks"])
@@ -72,7 +72,7 @@ def versions(session: nox.Session) -> None:
     """Run the tests that need no server on the other versions of Python that the machine has."""
     install(session, "test", "examples")
     serverless = ["tests/unit", "tests/faults", "tests/contract/test_memory.py", "tests/contract/test_local.py"]
-    session.run("pytest", "-m", "not slow", *(session.posargs or serverless))
+    session.run("pytest", "-m", "not slow", *(session.posargs or [*IN_TWO, *serverless]))
 
 
 @nox.session(tags=["checks"])
