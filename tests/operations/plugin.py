@@ -48,18 +48,18 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):  # it has run a part of the tests; who has sent it knows of all
         return
-    if session.testsfailed or session.config.option.collectonly:
+    if session.config.option.collectonly:
         return
     page = README.read_text(encoding="utf-8")
     is_whole = _is_whole(session.config)
     if session.config.option.write_tables:
         for table in TABLES:
             cells = evidence.cells(table)
-            if not is_whole:
+            if not is_whole or session.testsfailed:
                 cells = merged(parse(table, section(page, table)), cells)
             page = with_section(page, table, render(table, cells))
         README.write_text(page, encoding="utf-8")
-    if is_whole:
+    if is_whole and not session.testsfailed:
         for table in TABLES:
             cells = evidence.cells(table)
             faults.extend(f"nothing is known of {gap}" for gap in unknown(table, cells))

@@ -195,8 +195,10 @@ async def test_all_that_belongs_to_an_object_comes_along(
     """Conditions of the copy are the target's: nothing that is there is replaced."""
     async with place(source_kind, request) as source, place(target_kind, request) as target:
         data = content(parts * target.part_size + 100)
+        # Not in more parts than the target's: Swift reads a segment a second after the tenth, if they are small.
+        part_size = max(source.part_size, target.part_size)
         original = await source.container.upload_object(
-            data, "a/source.html", content_type="text/x-own", metadata=METADATA, part_size_bytes=source.part_size
+            data, "a/source.html", content_type="text/x-own", metadata=METADATA, part_size_bytes=part_size
         )
         copy = await original.copy_to(target.container, "copy", part_size_bytes=target.part_size)
 

@@ -7,6 +7,8 @@ their own, so that sets of them have the same order in every run.
 from __future__ import annotations
 
 import asyncio
+import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -69,10 +71,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return []
 
     def forget_tasks(self) -> None:
-        """Take the tasks off asyncio's list of all: those of the next run have the same numbers."""
-        for task in self.tasks:
-            setattr(task, "_log_destroy_pending", False)  # noqa: B010 - no stub knows it
-            asyncio._unregister_task(task)
+        """Take the tasks off asyncio's list of all: those of the next run have the same numbers.
+
+        What a broken run has left is ended here, as far as that goes without a loop: the garbage collector would do it
+        later, when another loop runs, and it would clean up there.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for task in self.tasks:
+                setattr(task, "_log_destroy_pending", False)  # noqa: B010 - no stub knows it
+                asyncio._unregister_task(task)
+                left = task.get_coro()
+                if left is not None and not task.done():
+                    with suppress(Exception):
+                        left.close()
 
     def run_in_executor(self, executor: object, func: Callable[..., T], *args: object) -> asyncio.Future[T]:
         """Run a function as a thread would: some time later, whether anybody still waits or not."""

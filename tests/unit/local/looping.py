@@ -12,7 +12,7 @@ import hashlib
 import random
 import sys
 
-from aiostorage import LocalDriver, ObjectNotFoundError
+from aiostorage import LocalDriver, ObjectChangedError, ObjectNotFoundError
 
 PART = 64 * 1024
 KEYS = ("a", "deep/er/b", "c", "a.b")
@@ -23,6 +23,10 @@ def content(chance: random.Random) -> tuple[bytes, dict[str, str]]:
     rest = chance.randbytes(chance.choice([10, PART, 3 * PART + 7]))
     whole = hashlib.sha256(rest).hexdigest().encode() + rest
     return whole, {"sha256": hashlib.sha256(whole).hexdigest()}
+
+
+MEANWHILE = ObjectNotFoundError, ObjectChangedError
+"""What the others may have done to an object."""
 
 
 def is_whole(data: bytes) -> bool:
@@ -68,12 +72,12 @@ async def main(root: str, folder: str, seed: str) -> None:
         async def loop(number: int) -> None:
             ways = [put, upload, write, copy, update, download, delete]
             for way in ways[number:] + ways[:number]:
-                with contextlib.suppress(ObjectNotFoundError):
+                with contextlib.suppress(*MEANWHILE):
                     await way()
             sys.stdout.write("ready\n")
             sys.stdout.flush()
             while True:
-                with contextlib.suppress(ObjectNotFoundError):
+                with contextlib.suppress(*MEANWHILE):
                     await chance.choice(ways)()
 
         await asyncio.gather(*[loop(number) for number in range(3)])
