@@ -131,6 +131,7 @@ class Stage:
                     prefix=f"cell-{number}-",
                     folder=folder,
                     part_size=PART,
+                    cors=world.provider.cors,
                 )
                 for key, data in contents(self.operation.before, scene).items():
                     await self.witness.put(self.work, scene.prefix + key, data or b"")
