@@ -227,7 +227,9 @@ class Stage:
 
     def _check_error(self, place: Place, error: StorageError) -> None:
         case, provider = place.case, self.world.provider
-        allowed = (*case.allowed, *((*self.operation.allowed, *provider.lost) if case.loses_reply else ()))
+        allowed = case.allowed
+        if case.loses_reply:
+            allowed += (*self.operation.allowed, *provider.lost.get(self.operation.name, ()))
         if place.target.operation in provider.sent_once:
             allowed += (*BROKEN, *LATER, *SILENCE)
         if case.is_misread and self.operation.reads_again:
