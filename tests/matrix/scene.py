@@ -38,6 +38,7 @@ class Scene:
         prefix: Of the keys of this run; and of the containers that it makes.
         folder: Empty when it begins.
         part_size: The smallest part of an upload.
+        cors: A document of the setting "cors", in the form of the provider.
         upload: One that was begun before.
     """
 
@@ -49,6 +50,7 @@ class Scene:
     prefix: str
     folder: Path
     part_size: int
+    cors: str = ""
     upload: Upload | None = None
 
     @property

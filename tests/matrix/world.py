@@ -17,7 +17,7 @@ import anyio
 
 from aiostorage import RetryPolicy, retrying
 from aiostorage.errors import ContainerNotEmptyError, StorageError
-from aiostorage.testing.faults import Fault, FaultProxy
+from aiostorage.testing.faults import CloseIdle, Fault, FaultProxy
 from tests.matrix.faults import ANY, BROKEN, LATER, SILENCE, Target, kind_of
 from tests.matrix.operation import contents
 from tests.matrix.providers import PART, RETRY
@@ -93,6 +93,7 @@ class Stage:
         self.operation = operation
         self.folder = folder
         self.work = f"work-{uuid.uuid4().hex[:8]}"
+        self.requests: set[str] = set()
         self.lost: set[str] = set()
         self.runs: dict[str, str] = {}
         self.witness = world.provider.witness(world.server, world.client)
@@ -131,6 +132,7 @@ class Stage:
                     prefix=f"cell-{number}-",
                     folder=folder,
                     part_size=PART,
+                    cors=world.provider.cors,
                 )
                 for key, data in contents(self.operation.before, scene).items():
                     await self.witness.put(self.work, scene.prefix + key, data or b"")
@@ -148,6 +150,7 @@ class Stage:
                 await self.operation.act(scene)
             exchanges = list(proxy.exchanges)
             await self._check(scene, is_done=True)
+        self.requests = {exchange.request.asked.operation for exchange in exchanges}
         counts = Counter(kind_of(exchange.request) for exchange in exchanges)
         first = {kind_of(exchange.request): exchange for exchange in reversed(exchanges)}
         return [
@@ -226,8 +229,12 @@ class Stage:
 
     def _check_error(self, place: Place, error: StorageError) -> None:
         case, provider = place.case, self.world.provider
-        allowed = (*case.allowed, *((*self.operation.allowed, *provider.lost) if case.loses_reply else ()))
-        if place.target.operation in provider.sent_once:
+        allowed = case.allowed
+        if case.loses_reply:
+            allowed += (*self.operation.allowed, *provider.lost.get(self.operation.name, ()))
+        # A connection that was closed when idle fails the request after the one that is struck.
+        struck = self.requests if isinstance(case.what, CloseIdle) else {place.target.operation}
+        if struck & provider.sent_once:
             allowed += (*BROKEN, *LATER, *SILENCE)
         if case.is_misread and self.operation.reads_again:
             allowed = ()

@@ -186,7 +186,7 @@ class GCSAdministration:
         )
         response = await self._send(request)
         with responses.well_formed(request, response):
-            return json.parse(response.body)
+            return responses.document(response)
 
     def _check_setting(self, name: str) -> None:
         if name not in SETTINGS:

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 def container_info(request: Request, response: Response) -> ContainerInfo:
     """A container."""
     with well_formed(request, response):
-        return resources.container_info(_document(response))
+        return resources.container_info(document(response))
 
 
 def list_containers(request: Request, response: Response) -> Page[ContainerInfo]:
     """A page of containers."""
     with well_formed(request, response):
-        found = _document(response)
+        found = document(response)
         items = [resources.container_info(item) for item in json.objects(found, "items")]
     return Page(items=items, next_token=json.text(found, "nextPageToken") or None)
 
@@ -49,7 +49,7 @@ def list_containers(request: Request, response: Response) -> Page[ContainerInfo]
 def object_info(request: Request, response: Response) -> ObjectInfo:
     """An object, by its description."""
     with well_formed(request, response):
-        return resources.object_info(_document(response))
+        return resources.object_info(document(response))
 
 
 def get_object(request: Request, status: int, headers: Mapping[str, str], byte_range: ByteRange | None) -> Head:
@@ -102,7 +102,7 @@ def get_object(request: Request, status: int, headers: Mapping[str, str], byte_r
 def write_id(request: Request, response: Response) -> str | None:
     """What tells the write of an object from all others, if it was written under a condition."""
     with well_formed(request, response):
-        return json.text_map(_document(response), "metadata").get(write_ids.NAME)
+        return json.text_map(document(response), "metadata").get(write_ids.NAME)
 
 
 class Rewriting(NamedTuple):
@@ -115,7 +115,7 @@ class Rewriting(NamedTuple):
 def copy_object(request: Request, response: Response) -> Rewriting:
     """The copy, or the token to ask for the rest of it."""
     with well_formed(request, response):
-        found = _document(response)
+        found = document(response)
         if found.get("done") is True:
             return Rewriting(None, resources.object_info(json.member(found, "resource")))
         token = json.text(found, "rewriteToken")
@@ -165,7 +165,7 @@ class Listed(NamedTuple):
 def list_objects(request: Request, response: Response) -> Listed:
     """What an answer lists."""
     with well_formed(request, response):
-        found = _document(response)
+        found = document(response)
         objects = [resources.object_info(item) for item in json.objects(found, "items")]
     return Listed(objects, list(json.texts(found, "prefixes")), json.text(found, "nextPageToken") or None)
 
@@ -217,7 +217,7 @@ def well_formed(request: Request, response: Response) -> Generator[None]:
         ) from None
 
 
-def _document(response: Response) -> json.JSONObject:
+def document(response: Response) -> json.JSONObject:
     """The document that an answer is. One that tells of an error is none, whatever the status: it has no items."""
     found = json.parse(response.body)
     if "error" in found:

@@ -808,3 +808,15 @@ async def test_an_error_in_a_200_is_no_empty_listing(body: bytes) -> None:
             await backend.list_objects("bucket", QUERY, token=None)
         with pytest.raises(UnexpectedResponseError, match="error"):
             await backend.list_containers(prefix="", token=None)
+
+
+async def test_an_error_with_200_changes_no_container() -> None:
+    answer = answered({"error": {"code": 503, "message": "busy"}})
+    async with ScriptedServer(answer=lambda _: answer) as server, opened(server) as backend:
+        administration = backend.administration()
+        with pytest.raises(UnexpectedResponseError, match="error"):
+            await administration.set_setting("bucket", "cors", "[]")
+        with pytest.raises(UnexpectedResponseError, match="error"):
+            await administration.get_setting("bucket", "cors")
+        with pytest.raises(UnexpectedResponseError, match="error"):
+            await administration.set_versioning("bucket", is_kept=True)
