@@ -251,8 +251,7 @@ class WebDAVBackend:
 
     async def head_container(self, container: str) -> ContainerInfo:
         """Look whether there is a folder."""
-        if not any(entry.is_folder for entry in await self._look(Asked("head_container", container), f"{container}/")):
-            raise aiostorage.ContainerNotFoundError("it is not a folder", container=container)
+        await self._find_container(Asked("head_container", container))
         return ContainerInfo(name=container)
 
     async def delete_container(self, container: str) -> None:
@@ -503,6 +502,10 @@ class WebDAVBackend:
         request = self._request(asked, "PROPFIND", path, {"depth": str(depth), "content-type": "application/xml"})
         return read_entries(await self._http.send(replace(request, body=PROPERTIES)))
 
+    async def _find_container(self, asked: Asked) -> None:
+        if not any(entry.is_folder for entry in await self._look(asked, f"{asked.container}/")):
+            raise aiostorage.ContainerNotFoundError("it is not a folder", container=asked.container)
+
     async def _children(self, asked: Asked, path: str) -> list[tuple[str, Entry]]:
         """The names of what is in a folder, and what is known of it; the folder itself is in the answer, too."""
         own = unquote(urlsplit(self._address(path)).path).strip("/")
@@ -514,7 +517,7 @@ class WebDAVBackend:
         try:
             return await self._children(asked, f"{container}/{folder}")
         except aiostorage.NotFoundError:
-            await self.head_container(container)
+            await self._find_container(Asked(asked.operation, container))
             return []
 
     # Writing
@@ -579,10 +582,11 @@ class WebDAVBackend:
 
     async def _below(self, container: str, folder: str) -> list[tuple[str, Entry]]:
         """What is in a folder, last key first: that of a folder ends with a slash, as do the keys in it begin."""
+        asked = Asked("list_objects", container)
         if folder and not is_key(folder[:-1]):
-            await self.head_container(container)
+            await self._find_container(asked)
             return []
-        children = await self._children_if_any(Asked("list_objects", container), container, folder)
+        children = await self._children_if_any(asked, container, folder)
         found = [(f"{folder}{name}{'/' if entry.is_folder else ''}", entry) for name, entry in children]
         return sorted([child for child in found if child[0] != f"{HIDDEN}/"], key=lambda child: child[0], reverse=True)
 

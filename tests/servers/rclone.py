@@ -55,8 +55,8 @@ class RcloneWebDAVServer(Server):
         port = free_port()
         command = [str(self.home / "bin" / "rclone"), "serve", "webdav", str(self.data), "--addr", f"127.0.0.1:{port}"]
         command += ["--user", self.username, "--pass", self.password, "--config", str(self.run_dir / "rclone.conf")]
-        # It remembers no folder, so that what others put there is seen at once.
-        command += ["--vfs-cache-mode", "off", "--dir-cache-time", "0s"]
+        # It remembers no folder, so that what others put there is seen at once; and names are compared as they are.
+        command += ["--vfs-cache-mode", "off", "--dir-cache-time", "0s", "--no-unicode-normalization"]
         self.spawn("rclone", command)
         self.wait_for(port)
         self.url = f"http://127.0.0.1:{port}"
