@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aiostorage import Driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it stays busy when it is no longer asked
 def webdav_server(_clean_environment: None) -> Iterator[RcloneWebDAVServer]:
     with RcloneWebDAVServer() as server:
         yield server
