@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.matrix.faults import CASES
-from tests.servers.gcs import GCSServerProcess
+from tests.servers.gcs import GCSOfSmallParts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,14 +21,8 @@ cells: Counter[str] = Counter()
 took: dict[str, float] = {}
 
 
-class GCSOfSmallParts(GCSServerProcess):
-    """Takes parts of any length."""
-
-    options = ("--min-part-bytes", "1")
-
-
 @pytest.fixture(scope="session")
-def gcs_of_small_parts(_clean_environment: None) -> Iterator[GCSServerProcess]:
+def gcs_of_small_parts(_clean_environment: None) -> Iterator[GCSOfSmallParts]:
     with GCSOfSmallParts() as server:
         yield server
 
@@ -52,10 +46,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     line = terminalreporter.line
     terminalreporter.section("the matrix of faults")
     line(
-        f"{len(operations)} operations x {len(CASES)} faults x {len(providers)} providers "
-        f"= {len(operations) * len(CASES) * len(providers)} cells; of {cells.total() + excluded.total()} chosen here "
-        f"{cells.total()} were run, {runs.total()} times, and {excluded.total()} excluded by rule, "
-        f"in {sum(took.values()):.0f} s"
+        f"{len(operations)} operations, {len(CASES)} faults, {len(providers)} providers: of "
+        f"{cells.total() + excluded.total()} cells chosen {cells.total()} were run, {runs.total()} times, and "
+        f"{excluded.total()} excluded by rule, in {sum(took.values()):.0f} s"
     )
     line("by provider: " + ", ".join(f"{name} {cells[name]} cells in {took[name]:.0f} s" for name in sorted(providers)))
     line("outcomes: " + ", ".join(f"{count} {name}" for name, count in runs.most_common()))

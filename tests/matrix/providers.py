@@ -141,8 +141,6 @@ PROVIDERS = [
         client=lambda server, boto: boto(server),
         witness=lambda _, client: S3Witness(client),
         cors=S3_CORS,
-        # Seen twice on a busy machine, and not explained yet: the witness found an upload after its abort.
-        keeps_parts="a part may outlive the abort of its upload",
     ),
     Provider(
         name="gcs",

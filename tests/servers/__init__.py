@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tests.servers.azurite import AzuriteServer, AzuriteTLSServer
 from tests.servers.ceph import CephServer
 from tests.servers.gcp_emulator import GCPEmulator
-from tests.servers.gcs import GCSServerProcess
+from tests.servers.gcs import GCSOfSmallParts, GCSServerProcess
 from tests.servers.keystone import KeystoneServer
 from tests.servers.moto import MotoServer
 from tests.servers.nginx import NginxServer
@@ -33,6 +33,7 @@ SERVERS: dict[str, type[Server]] = {
         AzuriteServer,
         AzuriteTLSServer,
         GCSServerProcess,
+        GCSOfSmallParts,
         GCPEmulator,
     )
 }

@@ -33,12 +33,13 @@ class GCSServerProcess(Server):
         port = free_port()
         command = [sys.executable, "-m", "aiostorage.testing.gcs", "--port", str(port), "--project", self.project]
         command += ["--authorization", "required", "--credentials", str(self.run_dir), *self.options]
-        self.spawn("gcs", command, env={"PYTHONPATH": str(HERE.parents[1])})
+        self.spawn(self.name, command, env={"PYTHONPATH": str(HERE.parents[1])})
         self.key_file = self.run_dir / "service_account.json"
         self.wait_for(port)
         self.endpoint = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + START_TIMEOUT_S
-        while self.endpoint not in (self.run_dir / "gcs.log").read_text(encoding="utf-8"):  # the files come before that
+        log = self.run_dir / f"{self.name}.log"
+        while self.endpoint not in log.read_text(encoding="utf-8"):  # the files come before that
             if time.monotonic() > deadline:
                 raise ServerError("gcs did not write its credentials in time")
             time.sleep(0.02)
@@ -49,3 +50,10 @@ class GCSServerProcess(Server):
             "GOOGLE_APPLICATION_CREDENTIALS": str(self.key_file),
             "GOOGLE_CLOUD_PROJECT": self.project,
         }
+
+
+class GCSOfSmallParts(GCSServerProcess):
+    """Takes parts of any length."""
+
+    name: ClassVar[str] = "gcs-small-parts"
+    options: ClassVar[tuple[str, ...]] = ("--min-part-bytes", "1")

@@ -17,7 +17,10 @@ from tests.servers.base import HERE, S3Server, ServerError, cache_dir, free_port
 
 PARTS = ("account", "container", "object")
 
-# What every one of the four wants to know. Without a syslog it logs to stderr alone (-v).
+# What every one of the four wants to know. Without a syslog it logs to stderr alone (-v). They wait for one another
+# however busy the machine is: what an object server has not told the container within its second (the default) is told
+# later by a daemon that does not run here, and until then listings are wrong.
+# https://manpages.ubuntu.com/manpages/noble/man1/swift-object-updater.1.html
 DEFAULT = """\
 [DEFAULT]
 bind_ip = 127.0.0.1
@@ -31,6 +34,9 @@ user = {user}
 workers = 0
 log_address = {etc}/no-syslog
 log_level = WARNING
+conn_timeout = 60
+node_timeout = 60
+container_update_timeout = 60
 """
 
 PART = """

@@ -1,6 +1,6 @@
 """Mixed load at many tasks against a real server with faults before it; what the process holds must stay flat.
 
-``nox -s soak`` runs it for ten minutes, ``nox -s soak -- --minutes 1 --server gcs`` otherwise. It fails if memory,
+``nox -s soak`` runs it for ten minutes, ``nox -s soak -- --minutes 1 --provider gcs`` otherwise. It fails if memory,
 handles, connections or tasks have grown in the last third over the middle third (see ``samples``), if any content
 is another than the last one that was acknowledged (or that of a write that failed since), or if a task, a
 connection or an upload is left at the end.
@@ -20,7 +20,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiostorage import AzureDriver, GCSDriver, RetryPolicy, S3Driver, SwiftDriver
+from aiostorage import RetryPolicy
+from tests.matrix.providers import PART, PROVIDERS
 from tests.servers import SERVERS
 from tests.soak.load import Tally, Worker
 from tests.soak.samples import Sample, growth, sample
@@ -29,37 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aiostorage import Driver
+    from tests.matrix.providers import Provider
 
-DIALECTS = {"swift": "s3", "ceph": "s3", "gcs": "gcs", "azurite": "azure", "swift-own": "swift"}
-SMALLEST_PART_BYTES = 64 * 1024
+RETRY = RetryPolicy(max_attempts=5, base_s=0.02)
+KINDS = {provider.name: provider for provider in PROVIDERS}
+STARTED = {"s3-ceph": "ceph", "s3-swift": "swift", "gcs": "gcs-small-parts", "azure": "azurite", "swift": "swift"}
 WARM_UP = 0.1
 """The share of the time before the first sample: connections are made, and modules imported."""
-
-
-def connect(kind: str, server: Any, url: str) -> Driver:
-    retry = RetryPolicy(max_attempts=5, base_s=0.02)
-    match kind:
-        case "gcs":
-            return GCSDriver(endpoint=url, credentials_file=server.key_file, retry=retry)
-        case "azurite":
-            return AzureDriver(endpoint=url, account_name=server.account, account_key=server.key, retry=retry)
-        case "swift-own":
-            return SwiftDriver(
-                auth_url=server.auth_url,
-                username=server.access_key,
-                password=server.secret_key,
-                storage_url=f"{url}{server.storage_url.removeprefix(server.endpoint)}",
-                retry=retry,
-            )
-        case _:
-            return S3Driver(
-                endpoint=url,
-                region=server.region,
-                vendor=server.name,
-                access_key_id=server.access_key,
-                secret_access_key=server.secret_key,
-                retry=retry,
-            )
 
 
 @contextmanager
@@ -87,15 +64,13 @@ async def take_samples(samples: list[Sample], minutes: float, is_over: asyncio.E
 async def soak(driver: Driver, healthy: Driver, arguments: argparse.Namespace) -> list[str]:
     """What was wrong."""
     before = sample()
-    part_size = max(SMALLEST_PART_BYTES, driver.capabilities.limits.min_part_size_bytes)
     tally, samples, is_over = Tally(), list[Sample](), asyncio.Event()
     name = f"soak-{secrets.token_hex(4)}"
     clean = await healthy.create_container(name)
     with tempfile.TemporaryDirectory() as folder:
         container = driver.container(name)
         workers = [
-            Worker(number, container, Path(folder), part_size, arguments.seed, tally)
-            for number in range(arguments.tasks)
+            Worker(number, container, Path(folder), PART, arguments.seed, tally) for number in range(arguments.tasks)
         ]
         async with asyncio.TaskGroup() as group:
             group.create_task(take_samples(samples, arguments.minutes, is_over))
@@ -112,8 +87,9 @@ async def soak(driver: Driver, healthy: Driver, arguments: argparse.Namespace) -
     after = sample()
     print(f"{sum(tally.done.values())} operations done: {dict(sorted(tally.done.items()))}")
     print(f"{sum(tally.failed.values())} failed: {dict(sorted(tally.failed.items()))}")
-    print(f"{uploads} uploads were left: those of which nobody has told the client")
     wrong = [*tally.wrong, *(f"{path} is left" for path in left)]
+    if uploads:
+        wrong.append(f"{uploads} uploads are left")
     print(f"{len(samples)} samples; median of the middle third, and of the last:")
     for quantity, middle, last, is_flat in growth(samples):
         print(f"  {quantity:12} {middle:8.1f} {last:8.1f} {'flat' if is_flat else 'GROWS'}")
@@ -125,9 +101,9 @@ async def soak(driver: Driver, healthy: Driver, arguments: argparse.Namespace) -
     return wrong
 
 
-async def main(arguments: argparse.Namespace, server: Any) -> list[str]:
-    with proxy(server.endpoint, DIALECTS[arguments.server]) as url:
-        faulty, healthy = (connect(arguments.server, server, each) for each in (url, server.endpoint))
+async def main(arguments: argparse.Namespace, provider: Provider, server: Any) -> list[str]:
+    with proxy(server.endpoint, provider.dialect) as url:
+        faulty, healthy = (provider.connect(server, each, {"retry": RETRY}) for each in (url, server.endpoint))
         return await soak(faulty, healthy, arguments)
 
 
@@ -135,12 +111,13 @@ def run() -> int:
     parser = argparse.ArgumentParser(prog="nox -s soak --", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--tasks", type=int, default=64)
-    parser.add_argument("--server", choices=sorted(DIALECTS), default="swift")
+    parser.add_argument("--provider", choices=sorted(KINDS), default="s3-swift")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     arguments = parser.parse_args()
-    print(f"{arguments.minutes} minutes at {arguments.tasks} tasks on {arguments.server}, seed {arguments.seed}")
-    with SERVERS[arguments.server.partition("-")[0]]() as server:
-        wrong = asyncio.run(main(arguments, server))
+    name = arguments.provider
+    print(f"{arguments.minutes} minutes at {arguments.tasks} tasks on {name}, seed {arguments.seed}")
+    with SERVERS[STARTED[name]]() as server:
+        wrong = asyncio.run(main(arguments, KINDS[name], server))
     for what in wrong[:50]:
         print(f"WRONG: {what}")
     return 1 if wrong else 0

@@ -88,7 +88,7 @@ class Worker:
         await self._store(key, content, lambda: self._container.upload_object(content, key))
 
     async def upload(self) -> None:
-        key, content = self._key(), self._random.randbytes(self._part_size) + self._content(self._part_size)
+        key, content = self._key(), self._random.randbytes(3 * self._part_size) + self._content(self._part_size)
         await self._store(
             key, content, lambda: self._container.upload_object(content, key, part_size_bytes=self._part_size)
         )

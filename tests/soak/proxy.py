@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import TYPE_CHECKING
 
 from aiostorage.testing.faults import Break, CloseIdle, Fault, FaultProxy, Reply
 
+if TYPE_CHECKING:
+    from aiostorage.testing.faults import ProxyRequest
+
+
+def _is_known_by_its_name(request: ProxyRequest) -> bool:
+    """An upload has its name from the reply that begins it; without that nobody could end it."""
+    return request.asked.operation != "create_upload"
+
+
 FAULTS = (
-    Fault(what=Break(at="reply"), every=211, times=None),
+    Fault(what=Break(at="reply"), where=_is_known_by_its_name, every=211, times=None),
     Fault(what=Break(at="request"), every=173, times=None),
     Fault(what=Break(at="body"), method="GET", every=97, times=None),
     Fault(what=Reply(status=503), every=127, times=None),
