@@ -14,7 +14,7 @@ from xml.parsers import expat
 from aiostorage._http.headers import whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 MAX_BYTES = 32 * 1024 * 1024
 """No answer is nearly as long: a page holds 1000 to 5000 keys of 1024 bytes."""
@@ -33,6 +33,9 @@ MAX_TEXT_CHARS = 1024 * 1024
 _FED_BYTES = 256 * 1024
 """Given to the parser at once, and the most that one tag may take, attributes included."""
 
+_MAX_SHAPES, _MAX_SHAPE = 8, 32
+"""Shapes of the records of a page, and texts of one: there are a few, and to make an expression for each takes time."""
+
 Record: TypeAlias = dict[str, str]
 
 # The last 256 code points for private use, and how UTF-8 begins the first 64 of them.
@@ -42,6 +45,21 @@ _CONTROL = re.compile(rb"&#(?:x0*([0-9A-Fa-f]{1,2})|0*([0-9]{1,2}));|[\x00-\x08\
 # A parser turns a bare carriage return into a line feed.
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # said so, it compiles in no time
+
+# A plain document, one by one: how it begins, what may come in it, how it ends. In a text nothing needs a parser.
+_PLAIN = r"[^<>&\x00-\x08\x0b-\x1f\ufffe\uffff]*+"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*+"
+_BETWEEN = r"[ \t\r\n]*+"
+_PLAIN_START = re.compile(
+    rf"""(?:<\?xml version=(["'])1\.0\1 encoding=(["'])(?i:utf-8)\2\?>{_BETWEEN})?"""
+    rf"""<({_NAME})(?: xmlns=(["'])[\w:/.-]*+\4)?>{_BETWEEN}""",
+    re.ASCII,
+)
+_PLAIN_ITEM = re.compile(
+    rf"<(?:({_NAME})>({_PLAIN})</\1>|({_NAME})>((?:<({_NAME})>{_PLAIN}</\5>)++)</\3>|({_NAME})/>){_BETWEEN}"
+)
+_PLAIN_PAIR = re.compile(rf"<({_NAME})>([^<]*+)")
+_PLAIN_END = re.compile(rf"</({_NAME})>{_BETWEEN}\Z")
 
 
 class MalformedXMLError(ValueError):
@@ -77,6 +95,8 @@ def parse(body: bytes, *, wrappers: Collection[str] = ()) -> Document:
     """
     if len(body) > MAX_BYTES:
         raise MalformedXMLError("too long")
+    if not wrappers and (plain := _parse_plain(body)) is not None:
+        return plain
     try:
         return _parse(body.lstrip(), wrappers, {})
     except expat.ExpatError as error:
@@ -173,6 +193,52 @@ def _parse(body: bytes, wrappers: Collection[str], translation: Mapping[int, int
             raise MalformedXMLError("too long a tag")
     parser.Parse(b"", True)
     return Document(root, fields, records)
+
+
+def _parse_plain(body: bytes) -> Document | None:
+    """The same, in a quarter of the time, of a document that is as plain as that of nearly every page; else None.
+
+    Plain are texts and records of texts, without attributes, references, comments and whatever else XML has. Records
+    are mostly of one shape, so the shape of one is what the next is expected to have.
+    """
+    if len(body) > MAX_TEXT_CHARS:  # so no text is longer, and there are not too many elements
+        return None
+    try:
+        document = body.decode()
+    except UnicodeDecodeError:
+        return None
+    begin = _PLAIN_START.match(document)
+    if begin is None:
+        return None
+    fields: Record = {}
+    records: list[tuple[str, Record]] = []
+    shapes: dict[tuple[str, ...], Callable[[str, int], re.Match[str] | None]] = {}
+    position = begin.end()
+    while item := _PLAIN_ITEM.match(document, position):
+        position = item.end()
+        name, text, record, content, empty = item.group(1, 2, 3, 4, 6)
+        if record is None:
+            fields[name or empty] = text or ""
+            continue
+        pairs = _PLAIN_PAIR.findall(content)
+        records.append((record, dict(pairs)))
+        names = [pair[0] for pair in pairs]
+        shape = (record, *names)
+        if shape not in shapes:
+            if len(shapes) == _MAX_SHAPES or len(names) > _MAX_SHAPE:
+                return None
+            shapes[shape] = _expression(record, names).match
+        expected = shapes[shape]
+        while found := expected(document, position):
+            position = found.end()
+            records.append((record, dict(zip(names, found.groups(), strict=True))))
+    end = _PLAIN_END.match(document, position)
+    return Document(begin[3], fields, records) if end is not None and end[1] == begin[3] else None
+
+
+def _expression(record: str, names: Iterable[str]) -> re.Pattern[str]:
+    texts = "".join(f"<{name}>({_PLAIN})</{name}>" for name in names)
+    return re.compile(f"<{record}>{texts}</{record}>{_BETWEEN}")
 
 
 def _text(pieces: list[str]) -> str:

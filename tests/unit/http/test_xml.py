@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from xml.etree import ElementTree
+from xml.parsers import expat
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aiostorage._http import xml
@@ -119,3 +120,60 @@ def test_a_wrapper_is_known_whatever_its_prefix() -> None:
     """WebDAV servers call the same element ``D:prop``, ``lp1:prop`` or ``prop``."""
     body = b'<D:all xmlns:D="DAV:"><D:one><D:href>/a</D:href><D:prop><D:size>1</D:size></D:prop></D:one></D:all>'
     assert xml.parse(body, wrappers={"prop"}).records == [("one", {"href": "/a", "size": "1"})]
+
+
+TEXTS = st.sampled_from(["", "x", " \n", "\r", "&amp;", "<![CDATA[x]]>", "<!-- -->", "<?p?>", "<b>", "<b/>", "</b>"])
+TEXT = st.builds("<{0}>{1}</{0}>".format, st.sampled_from(["a", "b", "n:a", "é", "1", "a "]), TEXTS)
+RECORD = st.builds(
+    "<{0}>{1}</{0}>".format, st.sampled_from(["a", "c", 'a x="1"']), st.lists(TEXT, max_size=3).map("".join)
+)
+STARTS = ["", "<?xml version='1.0' encoding='utf-8'?>\n", '<?xml version="1.0" encoding="UTF-8"?>', "<?xml?>", "\ufeff"]
+ROOTS = [
+    "<r>",
+    '<r xmlns="urn:any">',
+    "<r xmlns='http://s3.amazonaws.com/doc/2006-03-01/'>",
+    '<r x="1">',
+    "<r xmlns='a\">",
+]
+ENDS = ["</r>", "</r>\n", "</x>", "</r>x", "</r><r/>", ""]
+
+
+def assert_nothing_else_is_read_than_by_the_parser(body: bytes) -> None:
+    try:
+        right = xml._parse(body, (), {})
+    except (expat.ExpatError, xml.MalformedXMLError):
+        right = None
+    assert xml._parse_plain(body) in (None, right)
+
+
+@example("", "<r>", ["<a>x</a>"], "</r><r/>")
+@given(
+    st.sampled_from(STARTS), st.sampled_from(ROOTS), st.lists(RECORD | TEXT | TEXTS, max_size=4), st.sampled_from(ENDS)
+)
+def test_what_is_plain_is_read_as_by_the_parser(start: str, root: str, pieces: list[str], end: str) -> None:
+    assert_nothing_else_is_read_than_by_the_parser("".join([start, root, *pieces, end]).encode())
+
+
+@pytest.mark.parametrize(
+    "around", ["<r><a>{}</a></r>", "<r><a><b>x</b><c>{}</c></a></r>", "<r{}><a>x</a></r>", "<r>{}</r>"]
+)
+def test_every_character_is_read_as_by_the_parser(around: str) -> None:
+    characters = [*map(chr, range(0x300)), *"\ud7ff\ue000\ufdd0\ufeff\ufffd\ufffe\uffff\U0001ffff\U0010ffff", "]]>"]
+    for character in characters:
+        assert_nothing_else_is_read_than_by_the_parser(around.format(character).encode())
+    assert_nothing_else_is_read_than_by_the_parser(around.format("\ud800").encode("utf-8", "surrogatepass"))
+
+
+@given(st.lists(st.sampled_from(["<a>x</a>", "<a/>", "<a><b>é</b><c></c></a>", "<b><c>]</c></b>", " ", "\r\n"])))
+def test_a_page_is_mostly_plain(pieces: list[str]) -> None:
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<r xmlns="urn:any">{"".join(pieces)}</r>'.encode()
+    assert xml._parse_plain(body) == xml._parse(body, (), {})
+
+
+@pytest.mark.parametrize("shapes", [[9, 1], [1, 33]], ids=["too many", "too large"])
+def test_shapes_cost_time_so_there_are_few(shapes: list[int]) -> None:
+    count, texts = shapes
+    records = ["".join(f"<t{number}>x</t{number}>" for number in range(first, first + texts)) for first in range(count)]
+    body = f"<r>{''.join(f'<a>{record}</a>' for record in records)}</r>".encode()
+    assert xml._parse_plain(body) is None
+    assert len(xml.parse(body).records) == count
