@@ -14,7 +14,7 @@ from xml.parsers import expat
 from aiostorage._http.headers import whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 MAX_BYTES = 32 * 1024 * 1024
 """No answer is nearly as long: a page holds 1000 to 5000 keys of 1024 bytes."""
@@ -46,8 +46,9 @@ _CONTROL = re.compile(rb"&#(?:x0*([0-9A-Fa-f]{1,2})|0*([0-9]{1,2}));|[\x00-\x08\
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # said so, it compiles in no time
 
-# A plain document, one by one: how it begins, what may come in it, how it ends. In a text nothing needs a parser.
-_PLAIN = r"[^<>&\x00-\x08\x0b-\x1f\ufffe\uffff]*+"
+# A plain document, one by one: how it begins, what may come in it, how it ends.
+_SIMPLE = r"[^<>&\x00-\x08\x0b-\x1f\ufffe\uffff]*+"
+_PLAIN = rf"{_SIMPLE}(?:&(?:quot|amp|lt|gt|apos);{_SIMPLE})*+"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*+"
 _BETWEEN = r"[ \t\r\n]*+"
 _PLAIN_START = re.compile(
@@ -198,8 +199,8 @@ def _parse(body: bytes, wrappers: Collection[str], translation: Mapping[int, int
 def _parse_plain(body: bytes) -> Document | None:
     """The same, in a quarter of the time, of a document that is as plain as that of nearly every page; else None.
 
-    Plain are texts and records of texts, without attributes, references, comments and whatever else XML has. Records
-    are mostly of one shape, so the shape of one is what the next is expected to have.
+    Plain are texts and records of texts, without attributes, comments and whatever else XML has. Records are mostly
+    of one shape, so the shape of one is what the next is expected to have.
     """
     if len(body) > MAX_TEXT_CHARS:  # so no text is longer, and there are not too many elements
         return None
@@ -218,11 +219,10 @@ def _parse_plain(body: bytes) -> Document | None:
         position = item.end()
         name, text, record, content, empty = item.group(1, 2, 3, 4, 6)
         if record is None:
-            fields[name or empty] = text or ""
+            fields[name or empty] = _unescaped(text or "")
             continue
-        pairs = _PLAIN_PAIR.findall(content)
-        records.append((record, dict(pairs)))
-        names = [pair[0] for pair in pairs]
+        names, texts = zip(*_PLAIN_PAIR.findall(content), strict=True)
+        records.append((record, _record(names, texts)))
         shape = (record, *names)
         if shape not in shapes:
             if len(shapes) == _MAX_SHAPES or len(names) > _MAX_SHAPE:
@@ -231,9 +231,20 @@ def _parse_plain(body: bytes) -> Document | None:
         expected = shapes[shape]
         while found := expected(document, position):
             position = found.end()
-            records.append((record, dict(zip(names, found.groups(), strict=True))))
+            records.append((record, _record(names, found.groups())))
     end = _PLAIN_END.match(document, position)
     return Document(begin[3], fields, records) if end is not None and end[1] == begin[3] else None
+
+
+def _record(names: Sequence[str], texts: Sequence[str]) -> Record:
+    return dict(zip(names, [_unescaped(text) if "&" in text else text for text in texts], strict=True))
+
+
+def _unescaped(text: str) -> str:
+    text = text.replace("&quot;", '"')
+    if "&" in text:
+        text = text.replace("&apos;", "'").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return text
 
 
 def _expression(record: str, names: Iterable[str]) -> re.Pattern[str]:

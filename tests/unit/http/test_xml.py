@@ -122,7 +122,23 @@ def test_a_wrapper_is_known_whatever_its_prefix() -> None:
     assert xml.parse(body, wrappers={"prop"}).records == [("one", {"href": "/a", "size": "1"})]
 
 
-TEXTS = st.sampled_from(["", "x", " \n", "\r", "&amp;", "<![CDATA[x]]>", "<!-- -->", "<?p?>", "<b>", "<b/>", "</b>"])
+TEXTS = st.sampled_from([
+    "",
+    "x",
+    " \n",
+    "\r",
+    "&amp;",
+    "&amp;lt;",
+    "&lt",
+    "&x;",
+    "&#38;",
+    "<![CDATA[x]]>",
+    "<!-- -->",
+    "<?p?>",
+    "<b>",
+    "<b/>",
+    "</b>",
+])
 TEXT = st.builds("<{0}>{1}</{0}>".format, st.sampled_from(["a", "b", "n:a", "é", "1", "a "]), TEXTS)
 RECORD = st.builds(
     "<{0}>{1}</{0}>".format, st.sampled_from(["a", "c", 'a x="1"']), st.lists(TEXT, max_size=3).map("".join)
@@ -164,7 +180,18 @@ def test_every_character_is_read_as_by_the_parser(around: str) -> None:
     assert_nothing_else_is_read_than_by_the_parser(around.format("\ud800").encode("utf-8", "surrogatepass"))
 
 
-@given(st.lists(st.sampled_from(["<a>x</a>", "<a/>", "<a><b>é</b><c></c></a>", "<b><c>]</c></b>", " ", "\r\n"])))
+@given(
+    st.lists(
+        st.sampled_from([
+            "<a>&quot;x&amp;lt;&apos;&lt;&gt;</a>",
+            "<a/>",
+            "<a><b>é&quot;&quot;</b><c></c></a>",
+            "<b><c>]</c></b>",
+            " ",
+            "\r\n",
+        ])
+    )
+)
 def test_a_page_is_mostly_plain(pieces: list[str]) -> None:
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<r xmlns="urn:any">{"".join(pieces)}</r>'.encode()
     assert xml._parse_plain(body) == xml._parse(body, (), {})
