@@ -31,6 +31,8 @@ def start(script: str, *arguments: str, scratch: Path, env: Mapping[str, str] | 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # What a shell starts in the background ignores it, and so would all that is started from there.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - this process starts no threads
     )
 
 

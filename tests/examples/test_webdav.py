@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from aiostorage.testing import Deviation
-from aiostorage.testing._themes.conditions import Conditions
-from aiostorage.testing._themes.containers import Containers
-from aiostorage.testing._themes.copies import Copies
-from aiostorage.testing._themes.downloads import Downloads
-from aiostorage.testing._themes.keys import Keys
-from aiostorage.testing._themes.listing import Listing
-from aiostorage.testing._themes.objects import Objects
-from aiostorage.testing._themes.reading import Reading
+from aiostorage.testing import Deviation, DriverContract
 from examples.webdav_driver import HIDDEN, webdav_driver
 from tests.contract.local_witness import LocalWitness
 from tests.servers.rclone import RcloneWebDAVServer
@@ -28,14 +20,33 @@ if TYPE_CHECKING:
     from aiostorage import Driver
 
 
-@pytest.fixture(scope="module")  # it stays busy when it is no longer asked
+@pytest.fixture(scope="module")
 def webdav_server(_clean_environment: None) -> Iterator[RcloneWebDAVServer]:
     with RcloneWebDAVServer() as server:
         yield server
 
 
 class FolderWitness(LocalWitness):
-    """The files that the server serves; only unfinished uploads lie there otherwise than with the local driver."""
+    """The files that the server serves; only unfinished uploads lie there otherwise than with the local driver.
+
+    After what it has changed it waits until the server has forgotten what was there before.
+    """
+
+    async def make_container(self, container: str) -> None:
+        await super().make_container(container)
+        await self._is_forgotten()
+
+    async def remove_container(self, container: str) -> None:
+        await super().remove_container(container)
+        await self._is_forgotten()
+
+    async def put(self, container: str, key: str, data: bytes, **headers: Any) -> None:
+        await super().put(container, key, data, **headers)
+        await self._is_forgotten()
+
+    async def delete(self, container: str, key: str) -> None:
+        await super().delete(container, key)
+        await self._is_forgotten()
 
     async def begin_upload(self, container: str, key: str, part: bytes) -> None:
         def write() -> None:
@@ -45,6 +56,10 @@ class FolderWitness(LocalWitness):
             (folder / "00001").write_bytes(part)
 
         await asyncio.to_thread(write)
+        await self._is_forgotten()
+
+    async def _is_forgotten(self) -> None:
+        await asyncio.sleep(10 * RcloneWebDAVServer.remembers_ms / 1000)
 
     def _path(self, container: str, key: str, *, aside: bool = False) -> Path:
         return self._root / container / key
@@ -58,10 +73,7 @@ class FolderWitness(LocalWitness):
         return [path.name for path in (self._root / container / HIDDEN).glob("*")]
 
 
-@pytest.mark.slow(reason="a request costs this server fifty times what it costs others")
-class TestWebDAV(Containers, Keys, Objects, Listing, Reading, Downloads, Copies, Conditions):
-    """Themes of ``DriverContract``; those that make hundreds of uploads take this server a quarter of an hour."""
-
+class TestWebDAV(DriverContract):
     server: ClassVar = "webdav (rclone)"
     refused_keys: ClassVar = {
         r"(?:\A|/)\.{0,2}(?:/|\Z)": "keys are the paths of files",

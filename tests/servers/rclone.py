@@ -42,6 +42,7 @@ class RcloneWebDAVServer(Server):
     name = "rclone"
     username: ClassVar[str] = "rclone-user"
     password: ClassVar[str] = "rclone: secret, ü"
+    remembers_ms: ClassVar[int] = 2
     url: str
 
     @property
@@ -55,8 +56,10 @@ class RcloneWebDAVServer(Server):
         port = free_port()
         command = [str(self.home / "bin" / "rclone"), "serve", "webdav", str(self.data), "--addr", f"127.0.0.1:{port}"]
         command += ["--user", self.username, "--pass", self.password, "--config", str(self.run_dir / "rclone.conf")]
-        # It remembers no folder, so that what others put there is seen at once; and names are compared as they are.
-        command += ["--vfs-cache-mode", "off", "--dir-cache-time", "0s", "--no-unicode-normalization"]
+        # It forgets folders soon, so that what others put there is seen; if it forgot them at once (0s), its timers would
+        # keep a core busy. Names are compared as they are.
+        command += ["--vfs-cache-mode", "off", "--dir-cache-time", f"{self.remembers_ms}ms"]
+        command += ["--no-unicode-normalization"]
         self.spawn("rclone", command)
         self.wait_for(port)
         self.url = f"http://127.0.0.1:{port}"
