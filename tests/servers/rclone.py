@@ -56,8 +56,8 @@ class RcloneWebDAVServer(Server):
         port = free_port()
         command = [str(self.home / "bin" / "rclone"), "serve", "webdav", str(self.data), "--addr", f"127.0.0.1:{port}"]
         command += ["--user", self.username, "--pass", self.password, "--config", str(self.run_dir / "rclone.conf")]
-        # It forgets folders soon, so that what others put there is seen; if it forgot them at once (0s), its timers would
-        # keep a core busy. Names are compared as they are.
+        # It forgets folders soon, so that what others put there is seen; to forget them at once (0s) keeps a core busy
+        # with its timers. Names are compared as they are.
         command += ["--vfs-cache-mode", "off", "--dir-cache-time", f"{self.remembers_ms}ms"]
         command += ["--no-unicode-normalization"]
         self.spawn("rclone", command)
