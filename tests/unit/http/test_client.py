@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -278,6 +280,35 @@ async def test_a_stalled_answer_times_out() -> None:
             await harness.client.send(harness.request())
         await harness.client.aclose()
     assert len(server.seen) == 2
+
+
+async def test_a_server_that_takes_nothing_more_times_out() -> None:
+    is_over = asyncio.Event()
+
+    async def ignore(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await is_over.wait()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(ignore, "127.0.0.1", 0) as server:
+        harness = Harness(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", attempts=1, idle_timeout_s=0.1)
+        with pytest.raises(StorageTimeoutError):
+            await harness.client.send(harness.request("PUT", body=bytes(64 * 1024 * 1024)))
+        is_over.set()
+        await harness.client.aclose()
+
+
+async def test_a_server_that_does_not_let_us_connect_times_out() -> None:
+    with contextlib.ExitStack() as sockets:
+        server = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # until there is no more room among those that nobody has accepted
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        harness = Harness(f"http://127.0.0.1:{server.getsockname()[1]}", attempts=2, connect_timeout_s=0.05)
+        with pytest.raises(StorageTimeoutError, match="connect"):
+            await harness.client.send(harness.request())
+        assert len(harness.waits) == 1
+        await harness.client.aclose()
 
 
 async def test_a_body_that_breaks_off_is_a_storage_error() -> None:
