@@ -57,7 +57,14 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, with servers that they install and start themselves; takes pytest's arguments."""
     install(session, "test", "examples")
-    session.run("pytest", *(session.posargs or [*IN_TWO, "--cov", "--cov-report=term"]))
+    session.run("pytest", *(session.posargs or IN_TWO))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Tell which lines no test reaches; to count them makes the tests half as slow again."""
+    install(session, "test", "examples")
+    session.run("pytest", "--cov", "--cov-report=term", *(session.posargs or IN_TWO))
 
 
 @nox.session

@@ -1,10 +1,15 @@
-"""A gibibyte goes up through a bounded amount of memory, whatever it comes from."""
+"""A gibibyte goes up through a bounded amount of memory, whatever it comes from.
+
+Uploads are what all providers share, so the others than S3 are sent a third of it, more than twice of what may be in
+memory, unless ``AIOSTORAGE_GIBIBYTES`` is set.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from tests.servers.swift import SwiftServer
 
 SIZE = 1024**3
+OTHER_SIZE = SIZE if os.environ.get("AIOSTORAGE_GIBIBYTES") else 320 * 1024**2
 PART = 8 * 1024**2
 CONCURRENCY = 8
 SLACK = 64 * 1024**2
@@ -137,12 +143,13 @@ def test_a_gibibyte_goes_up_in_little_memory(
     how: str, provider: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     cloud: Cloud = request.getfixturevalue(provider)
+    size = SIZE if provider == "s3" else OTHER_SIZE
     bucket = f"gibibyte-{provider}-{how}"
     cloud.make(bucket)
     source = tmp_path / "source"
     expected = hashlib.sha256()
     with source.open("wb") as file:
-        for number in range(SIZE // len(BLOCK)):
+        for number in range(size // len(BLOCK)):
             block = number.to_bytes(8, "big") + BLOCK[8:]
             expected.update(block)
             file.write(block)
@@ -157,7 +164,7 @@ def test_a_gibibyte_goes_up_in_little_memory(
     for chunk in cloud.read(bucket, "big"):
         stored.update(chunk)
     assert stored.hexdigest() == expected.hexdigest()
-    print(f"\n1 GiB from a {how} to {provider}: {used / 1024**2:.0f} MiB above the idle process")  # noqa: T201 - the figure that is asked for
+    print(f"\n{size / 1024**2:.0f} MiB from a {how} to {provider}: {used / 1024**2:.0f} MiB above the idle process")  # noqa: T201 - the figure that is asked for
     assert used <= SLACK + PART * (CONCURRENCY + 1)
     assert not cloud.open_uploads(bucket)
 
