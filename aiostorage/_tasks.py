@@ -145,12 +145,15 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 
 async def clean_up(work: Coroutine[None, None, None], *, grace_s: float = CLEANUP_S) -> BaseException | None:
-    """Run ``work`` although the caller is being cancelled; the error that it ended in, if any."""
+    """Run ``work`` although the caller is being cancelled; the error that it ended in, if any.
+
+    It has ``grace_s`` seconds; what is not done then is ended, and the error is a ``TimeoutError``.
+    """
     task = asyncio.create_task(work)
     cancelled = await _settle(task, grace_s)
     if cancelled is not None:
         raise cancelled
-    return asyncio.CancelledError() if task.cancelled() else task.exception()
+    return TimeoutError(f"not done within {grace_s:g} s") if task.cancelled() else task.exception()
 
 
 async def _settle(task: asyncio.Task[T], grace_s: float) -> asyncio.CancelledError | None:

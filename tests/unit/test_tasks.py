@@ -99,6 +99,20 @@ async def test_the_error_of_the_work_comes_out() -> None:
     assert isinstance(await clean_up(fail()), KeyError)
 
 
+async def test_what_is_not_done_in_time_is_ended_and_says_so() -> None:
+    was_ended = False
+
+    async def wait() -> None:
+        nonlocal was_ended
+        try:
+            await asyncio.Event().wait()
+        finally:
+            was_ended = True
+
+    assert str(await clean_up(wait(), grace_s=0.01)) == "not done within 0.01 s"
+    assert was_ended
+
+
 async def test_a_thread_is_waited_for() -> None:
     started, go_on, ended = asyncio.Event(), threading.Event(), []
     loop = asyncio.get_running_loop()
