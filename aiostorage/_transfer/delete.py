@@ -99,11 +99,16 @@ async def delete_container(
         try:
             await delete_empty_container(backend, container)
         except ContainerNotEmptyError as error:
-            lasting = [failure for failure in failures if not failure.retryable]
+            lasting = [failure for failure in failures if not _may_pass_soon(failure)]
             if lasting or attempt == _PASSES - 1:
                 raise error from next(iter([*lasting, *failures]), None)
         else:
             return
+
+
+def _may_pass_soon(failure: StorageError) -> bool:
+    """Whether it makes sense to try again in the next pass: not where the service has asked for a longer pause."""
+    return failure.retryable and (failure.retry_after_s or 0) <= _NEXT_PASS_AFTER_S
 
 
 async def delete_empty_container(backend: Backend, container: str) -> None:

@@ -31,12 +31,14 @@ class Service:
 
     Attributes:
         deletions: What DeleteObjects says, from the first to the last; nothing, where it succeeds.
+        refusals: Answers to DeleteObjects, before there is any other.
         removals: Answers to DeleteBucket; when they are used up it tells the truth.
     """
 
     def __init__(self, *keys: str) -> None:
         self.keys = list(keys)
         self.deletions: list[str] = []
+        self.refusals: list[Answer] = []
         self.removals: list[Answer] = []
 
     def answer(self, seen: Seen) -> Answer:
@@ -49,7 +51,7 @@ class Service:
             items = "".join(f"<Contents><Key>{key}</Key><Size>1</Size></Contents>" for key in self.keys)
             return Answer(body=f"<ListBucketResult><IsTruncated>false</IsTruncated>{items}</ListBucketResult>".encode())
         if seen.method == "POST":
-            return self.delete_objects()
+            return self.refusals.pop(0) if self.refusals else self.delete_objects()
         if self.removals:
             return self.removals.pop(0)
         return refusal(409, "BucketNotEmpty") if self.keys else GONE
@@ -124,6 +126,17 @@ async def test_an_object_that_could_not_be_deleted_for_a_moment_is_tried_again()
     async with driver_of(service) as driver:
         await driver.delete_container("bucket")
     assert service.keys == []
+
+
+async def test_a_service_that_asks_for_a_longer_pause_than_that_between_two_passes_is_not_asked_again() -> None:
+    service = Service("a")
+    service.refusals = [Answer(status=503, headers={"Retry-After": "3600"})]
+    async with driver_of(service) as driver:
+        with pytest.raises(ContainerNotEmptyError) as caught:
+            await driver.delete_container("bucket")
+    assert isinstance(caught.value.__cause__, ServiceUnavailableError)
+    assert caught.value.__cause__.retry_after_s == 3600
+    assert service.keys == ["a"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from aiostorage import RetryPolicy, retrying
-from aiostorage.errors import ContainerNotEmptyError, StorageError
+from aiostorage.errors import ContainerNotEmptyError, NotFoundError, StorageError
 from aiostorage.testing.faults import CloseIdle, Fault, FaultProxy
 from tests.matrix.faults import ANY, BROKEN, LATER, SILENCE, Target, kind_of
 from tests.matrix.operation import contents
@@ -238,6 +238,8 @@ class Stage:
             allowed += (*BROKEN, *LATER, *SILENCE)
         if case.is_misread and self.operation.reads_again:
             allowed = ()
+        if place.target.status == 404:  # that is left of an error of which the document cannot be read
+            allowed += (NotFoundError,)
         # Of a container that cannot be emptied the reason is the cause.
         reason = error.__cause__ if isinstance(error, ContainerNotEmptyError) else error
         assert isinstance(reason, allowed), f"{type(error).__name__} is not right here: {error}"
