@@ -71,7 +71,8 @@ def coverage(session: nox.Session) -> None:
 def matrix(session: nox.Session) -> None:
     """Run every operation with every fault on every provider, of which the tests run a choice; takes long."""
     install(session, "test", "examples")
-    session.run("pytest", *IN_TWO, "tests/matrix", *session.posargs, env={"AIOSTORAGE_MATRIX": "full"})
+    in_two = ["--numprocesses=2", "--dist=load"]  # it is one module, and would be run in one process
+    session.run("pytest", *in_two, "tests/matrix", *session.posargs, env={"AIOSTORAGE_MATRIX": "full"})
 
 
 @nox.session(python=OTHERS, tags=["checks"])
