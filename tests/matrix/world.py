@@ -245,7 +245,7 @@ class Stage:
         if place.target.status == 404:  # that is left of an error of which the document cannot be read
             allowed += (NotFoundError,)
         # Of a container that cannot be emptied the reason is the cause.
-        reason = error.__cause__ if isinstance(error, ContainerNotEmptyError) else error
+        reason = (isinstance(error, ContainerNotEmptyError) and error.__cause__) or error
         assert isinstance(reason, allowed), f"{type(error).__name__} is not right here: {error}"
 
     async def _check(self, scene: Scene, *, is_done: bool) -> None:
