@@ -10,7 +10,6 @@ from aiostorage.errors import (
     AuthenticationError,
     ChecksumMismatchError,
     ContainerNotEmptyError,
-    InvalidArgumentError,
     NotFoundError,
     ObjectChangedError,
     PermissionDeniedError,
@@ -169,7 +168,6 @@ SILENCE = (StorageTimeoutError,)
 BROKEN = (StorageConnectionError,)
 LATER = (ServiceUnavailableError, RateLimitedError)
 NONSENSE = (UnexpectedResponseError,)
-REFUSED = (AuthenticationError, PermissionDeniedError)
 
 MOMENTS: Mapping[str, tuple[Action, Rule, bool]] = {
     "while sending": (Break(at="upload", how="stall", after_bytes=10), SENDS, False),
@@ -262,10 +260,9 @@ CASES = [
     Case(name="503 for an hour", what=Reply(status=503, retry_after=3600), allowed=LATER, must_fail=True),
     Case(name="429", what=Reply(status=429)),
     Case(name="500 of what was done", what=Reply(status=500, is_done=True), loses_reply=True),
-    Case(name="403", what=Reply(status=403), allowed=REFUSED),
-    Case(name="401", what=Reply(status=401), allowed=REFUSED),
-    # An identity service that is not there is one at another address.
-    Case(name="404", what=Reply(status=404), rule=MISSED, allowed=(NotFoundError, InvalidArgumentError)),
+    Case(name="403", what=Reply(status=403), allowed=(PermissionDeniedError,)),
+    Case(name="401", what=Reply(status=401), allowed=(AuthenticationError, PermissionDeniedError)),
+    Case(name="404", what=Reply(status=404), rule=MISSED, allowed=(NotFoundError,)),
     Case(name="400", what=Reply(status=400), allowed=(StorageError,)),
     Case(name="418", what=Reply(status=418), allowed=(StorageError,)),
     Case(name="error in a 200", what=Reply(status=200), rule=READ, allowed=(*LATER, *NONSENSE)),

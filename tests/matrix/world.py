@@ -16,8 +16,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from aiostorage import RetryPolicy, retrying
-from aiostorage.errors import ContainerNotEmptyError, NotFoundError, StorageError
-from aiostorage.testing.faults import CloseIdle, Fault, FaultProxy, Refuse
+from aiostorage.errors import (
+    AuthenticationError,
+    ContainerNotEmptyError,
+    InvalidArgumentError,
+    NotFoundError,
+    StorageError,
+)
+from aiostorage.testing.faults import CloseIdle, Corrupt, Fault, FaultProxy, Refuse, Truncate
 from tests.matrix.faults import ANY, BROKEN, LATER, SILENCE, Target, kind_of
 from tests.matrix.operation import contents
 from tests.matrix.providers import PART, RETRY
@@ -242,8 +248,10 @@ class Stage:
             allowed += (*BROKEN, *LATER, *SILENCE)
         if case.is_misread and self.operation.reads_again:
             allowed = ()
-        if place.target.status == 404:  # that is left of an error of which the document cannot be read
-            allowed += (NotFoundError,)
+        if place.target.status == 404 and isinstance(case.what, Corrupt | Truncate):
+            allowed += (NotFoundError,)  # the status is left of an error of which the document cannot be read
+        if place.target.operation == "authenticate":  # a login that is refused, or not at this address
+            allowed += (AuthenticationError, InvalidArgumentError)
         # Of a container that cannot be emptied the reason is the cause.
         reason = (isinstance(error, ContainerNotEmptyError) and error.__cause__) or error
         assert isinstance(reason, allowed), f"{type(error).__name__} is not right here: {error}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-OBJECTS = int(os.environ.get("AIOSTORAGE_DELETIONS", "2500"))  # 50,000 take minutes to write and to delete
+OBJECTS = int(os.environ.get("AIOSTORAGE_DELETIONS", "5000"))  # 50,000 take minutes to write and to delete
 OLD = OBJECTS * 6 // 10  # written before the container keeps versions, which is quicker
 OVERWRITTEN = OBJECTS // 10
 DELETED = OBJECTS // 10
@@ -98,5 +98,5 @@ async def test_a_large_container_goes_with_few_requests(
         )
     assert bucket not in [entry["Name"] for entry in witness.list_buckets()["Buckets"]]
     assert requests["delete_objects"] == -(-ENTRIES // BATCH)
-    assert requests.total() < 3 * ENTRIES / BATCH + 8  # Ceph's pages are a little short, and some are for the container
+    assert requests.total() < 3 * ENTRIES / BATCH  # Ceph's pages are a little short
     assert at_once[0] > 1
