@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from aiostorage.testing.faults.wire import stop_listening
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Mapping
@@ -67,13 +69,15 @@ class ScriptedServer:
         self.seen: list[Seen] = []
         self.connections = 0
         self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
     def script(self, *answers: Answer) -> None:
         """Further answers, which may need to know where the server is."""
         self._answers.extend(answers)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         self.url = f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
         return self
@@ -81,9 +85,12 @@ class ScriptedServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._server.close()
+        self._is_closed = True
+        await stop_listening(self._server)
         for writer in list(self._open):
             writer.transport.abort()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         await self._server.wait_closed()
 
     @property
@@ -91,10 +98,17 @@ class ScriptedServer:
         """How many clients are connected now."""
         return len(self._open)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_closed:
+            writer.transport.abort()
+            return
         self.connections += 1
-        number = self.connections
         self._open.add(writer)
+        task = asyncio.create_task(self._serve(reader, writer, self.connections))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         try:
             while (seen := await self._read_request(reader, number)) is not None:
                 self.seen.append(seen)

@@ -23,6 +23,7 @@ from aiostorage.testing.faults.wire import (
     read_body,
     read_request_head,
     request_bytes,
+    stop_listening,
 )
 
 if TYPE_CHECKING:
@@ -149,23 +150,28 @@ class FaultProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._is_closing.set()
-        self._server.close()
+        await stop_listening(self._server)
         for writer in [*self._writers, *self._upstream]:
             writer.transport.abort()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        self._server.close()
+        self._server.close()  # it may have been opened anew meanwhile
         await self._server.wait_closed()
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=MAX_HEAD_BYTES)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=MAX_HEAD_BYTES)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take a connection, or drop one that was on its way when the proxy was closed."""
+        if self._is_closing.is_set():
+            writer.transport.abort()
+            return
         self.connections += 1
-        number = self.connections
         self._writers.add(writer)
-        self._keep(asyncio.current_task())
+        self._keep(asyncio.create_task(self._serve(reader, writer, self.connections)))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         try:
             while (request := await read_request_head(reader, number)) is not None:
                 self.busy += 1
@@ -212,7 +218,7 @@ class FaultProxy:
             case Refuse():
                 self._note(head, None, armed)
                 self.is_refusing = True
-                self._server.close()
+                await stop_listening(self._server)
                 for other in list(self._writers):
                     _reset(other)
                 self._keep(asyncio.create_task(self._reopen(action.for_s)))
@@ -350,10 +356,9 @@ class FaultProxy:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._is_closing.wait(), for_s)
 
-    def _keep(self, task: asyncio.Task[None] | None) -> None:
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

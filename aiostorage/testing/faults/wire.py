@@ -6,6 +6,7 @@ Source: RFC 9112
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -175,3 +176,12 @@ async def _read_chunked(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     while (line := await reader.readuntil(b"\r\n")) != b"\r\n":  # trailers
         raw += line
     return bytes(content), bytes(raw + line)
+
+
+async def stop_listening(server: asyncio.Server) -> None:
+    """Close a server when what it has accepted has come to us; asyncio would lose that, and not close it."""
+    with suppress(NotImplementedError):
+        for listener in server.sockets:
+            asyncio.get_running_loop().remove_reader(listener)
+    await asyncio.sleep(0)
+    server.close()

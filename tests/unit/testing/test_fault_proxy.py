@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-from contextlib import asynccontextmanager
+import socket
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -589,6 +590,27 @@ async def test_a_server_that_is_gone_is_a_connection_that_breaks() -> None:
             await client.ask("GET", "/bucket/key")
         client.close()
         assert proxy.count() == 0
+
+
+@pytest.mark.parametrize("rounds", range(6))
+async def test_a_connection_that_is_just_being_made_is_dropped_when_it_closes(rounds: int) -> None:
+    """It takes some rounds of the loop from the connection to its first line of ours."""
+    async with FaultProxy("http://127.0.0.1:1") as proxy:
+        client = socket.create_connection(("127.0.0.1", proxy.port))
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+    with client:
+        client.settimeout(PATIENCE_S)
+        with suppress(ConnectionResetError):
+            assert await asyncio.to_thread(client.recv, 1) == b""
+
+
+async def test_it_closes_while_nobody_can_connect() -> None:
+    fault = Fault(what=Refuse(for_s=60))
+    async with standing(fault) as (client, proxy, _):
+        with pytest.raises(ConnectionError):
+            await client.ask("GET", "/bucket/key")
+        assert proxy.is_refusing
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1:1", "127.0.0.1:1"])
