@@ -45,7 +45,7 @@ from aiostorage.providers.swift.presigning import KEY_NAMES, FormPost, Presigner
 from aiostorage.providers.swift.signing import sign
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aiostorage._http.messages import Response
     from aiostorage.backend import CDN, Administration, OnSent
@@ -142,20 +142,25 @@ class SwiftBackend:
         return responses.container_info(container, response.headers)
 
     async def delete_container(self, container: str) -> None:
-        """Remove an empty container, and that of its segments if that is empty, too."""
+        """Remove an empty container, after that of its segments: whoever gets no further can begin again."""
         await self._ready(container)
+        request = requests.head_container(container, operation="delete_container")
+        state = (await self._http.send(request)).headers
+        if responses.container_info(container, state).object_count:
+            raise ContainerNotEmptyError(
+                "there are objects in it", provider=self.name, operation="delete_container", container=container
+            )
+        await self._large.remove_container(container)
         try:
             await self._http.send(requests.delete_container(container))
         except ContainerNotEmptyError:
-            if not await self._stop_versions(container):
+            if not await self._stop_versions(container, state):
                 raise
             await self._http.send(requests.delete_container(container))
-        await self._large.remove_container(container)
 
-    async def _stop_versions(self, container: str) -> bool:
+    async def _stop_versions(self, container: str, state: Mapping[str, str]) -> bool:
         """Have a container without objects and versions keep none: before, it cannot be removed."""
-        state = await self._http.send(requests.head_container(container, operation="delete_container"))
-        if state.headers.get("x-versions-enabled", "").lower() != "true":
+        if state.get("x-versions-enabled", "").lower() != "true":
             return False
         page = await self.list_objects(container, ListQuery(versions=True, page_size=1), token=None)
         if page.items:

@@ -27,6 +27,7 @@ from aiostorage._http.headers import unquote_etag
 from aiostorage._tasks import each
 from aiostorage.checksums import joined_crc
 from aiostorage.errors import (
+    ContainerNotEmptyError,
     ContainerNotFoundError,
     InvalidArgumentError,
     NotFoundError,
@@ -133,11 +134,23 @@ class LargeObjects:
         self._none_until.pop(container, None)
 
     async def remove_container(self, container: str) -> None:
-        """Remove the container of the segments, if nothing is in it."""
-        if await self.may_be_in(container):
-            with suppress(StorageError):  # what is left in it is of others, and they will find it
-                await self._http.send(requests.delete_container(names.segments_container(container)))
+        """Remove the container of the segments, unless there is something of others in it.
+
+        Raises:
+            ContainerNotEmptyError: There is an upload that is not finished.
+        """
         self.forget(container)
+        if not names.has_segments(container):
+            return
+        try:
+            await self._http.send(requests.delete_container(names.segments_container(container)))
+        except ContainerNotFoundError:
+            return
+        except ContainerNotEmptyError as error:
+            if await self._has_uploads(container):
+                raise ContainerNotEmptyError(
+                    "an upload is not finished", provider="swift", operation="delete_container", container=container
+                ) from error
 
     async def large_keys(self, refs: Sequence[ObjectRef]) -> set[str]:
         """Which of some keys of one container are large objects, as listings tell it."""
@@ -344,8 +357,7 @@ class LargeObjects:
                 return parts
             if not found:
                 return parts
-            if marker is not None and found[-1][0] <= marker:
-                raise UnexpectedResponseError("a listing that does not go on", provider="swift", container=container)
+            _check_goes_on(container, marker, found[-1][0])
             parts += [(segment, part) for _, segment, part in found if segment is not None]
             marker = found[-1][0]
 
@@ -377,9 +389,18 @@ class LargeObjects:
         name, last, _ = found[-1]
         # A colon comes after all digits: the rest of the last upload is skipped, not looked at again.
         next_token = name if last is None else f"{name.rpartition('/')[0]}/:"
+        _check_goes_on(container, token, next_token)
         return Page(
             items=[upload for upload, is_ in zip(uploads.values(), are_open, strict=True) if is_], next_token=next_token
         )
+
+    async def _has_uploads(self, container: str) -> bool:
+        token = None
+        while True:
+            page = await self.list_uploads(container, prefix="", token=token)
+            if page.items or page.next_token is None:
+                return bool(page.items)
+            token = page.next_token
 
     async def _is_completed(self, upload: Upload) -> bool:
         """Whether an object, or a version of it, is made of the segments of an upload."""
@@ -413,6 +434,11 @@ class LargeObjects:
         request = requests.list_objects(container, query, token=None, page_size=page_size)
         page = responses.list_objects(request, await self._http.send(request), query, page_size)
         return [item for item in page.items if not isinstance(item, Prefix) and item.key == key]
+
+
+def _check_goes_on(container: str, marker: str | None, last: str) -> None:
+    if marker is not None and last <= marker:
+        raise UnexpectedResponseError("a listing that does not go on", provider="swift", container=container)
 
 
 def digests_of(body: Buffer) -> tuple[bytes, int]:

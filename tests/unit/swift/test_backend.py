@@ -16,6 +16,7 @@ from aiostorage.errors import (
     AlreadyExistsError,
     AuthenticationError,
     ChecksumMismatchError,
+    ContainerNotEmptyError,
     ContainerNotFoundError,
     InvalidArgumentError,
     ObjectChangedError,
@@ -272,6 +273,83 @@ async def test_only_a_listing_tells_large_objects_from_small_ones() -> None:
     async with cluster(script) as (backend, asked):
         assert [outcome.error for outcome in await backend.delete_objects("c", REFS)] == [None] * 3
     assert [line for line in asked if line.startswith("DELETE")] == ["DELETE /c/é", "DELETE /c_segments/é/slo/1"]
+
+
+# Containers with segments
+
+REMOVED = Answer(status=204)
+IN_USE = Answer(status=409)
+EMPTY_ONE = Answer(status=204, headers={"X-Container-Object-Count": "0"})
+OF_SEGMENTS = [{"name": f"{SEGMENT}00000001", "bytes": 1, "hash": "x"}]
+
+
+def deletions(asked: list[str]) -> list[str]:
+    return [line for line in asked if line.startswith("DELETE")]
+
+
+async def test_a_container_goes_after_that_of_its_segments() -> None:
+    script: Script = {("HEAD", "/c"): EMPTY_ONE, ("DELETE", "/c"): REMOVED, ("DELETE", "/c_segments"): REMOVED}
+    async with cluster(script) as (backend, asked):
+        await backend.delete_container("c")
+    assert deletions(asked) == ["DELETE /c_segments", "DELETE /c"]
+
+
+async def test_a_container_with_objects_keeps_that_of_its_segments() -> None:
+    script: Script = {("HEAD", "/c"): Answer(status=204, headers={"X-Container-Object-Count": "2"})}
+    async with cluster(script) as (backend, asked):
+        with pytest.raises(ContainerNotEmptyError):
+            await backend.delete_container("c")
+    assert deletions(asked) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(status=503), ServiceUnavailableError),
+        (Answer(status=403), PermissionDeniedError),
+        (reset(), StorageConnectionError),
+    ],
+)
+async def test_a_container_whose_segments_cannot_be_removed_stays(answer: Answer, error: type[Exception]) -> None:
+    """Or nobody would find them: who asks again is told that there is no such container."""
+    script: Script = {("HEAD", "/c"): EMPTY_ONE, ("DELETE", "/c"): REMOVED, ("DELETE", "/c_segments"): answer}
+    async with cluster(script) as (backend, asked):
+        with pytest.raises(error):
+            await backend.delete_container("c")
+    assert "DELETE /c" not in asked
+
+
+async def test_a_container_with_an_unfinished_upload_stays() -> None:
+    script: Script = {
+        ("HEAD", "/c"): EMPTY_ONE,
+        ("DELETE", "/c"): REMOVED,
+        ("DELETE", "/c_segments"): IN_USE,
+        ("GET", "/c_segments"): [document([{"name": "a file of others"}]), document(OF_SEGMENTS), document([])],
+    }
+    async with cluster(script) as (backend, asked):
+        with pytest.raises(ContainerNotEmptyError, match="an upload is not finished"):
+            await backend.delete_container("c")
+    assert deletions(asked) == ["DELETE /c_segments"]
+
+
+async def test_what_others_keep_among_the_segments_does_not_hold_a_container() -> None:
+    script: Script = {
+        ("HEAD", "/c"): EMPTY_ONE,
+        ("DELETE", "/c"): REMOVED,
+        ("DELETE", "/c_segments"): IN_USE,
+        ("GET", "/c_segments"): [document([{"name": "a file of others"}]), document([])],
+    }
+    async with cluster(script) as (backend, asked):
+        await backend.delete_container("c")
+    assert deletions(asked) == ["DELETE /c_segments", "DELETE /c"]
+
+
+async def test_uploads_that_are_listed_in_circles() -> None:
+    script: Script = {("HEAD", "/c"): EMPTY_ONE, ("GET", "/c_segments"): document([{"name": "a"}])}
+    async with cluster(script) as (backend, _):
+        await backend.list_uploads("c", prefix="", token=None)
+        with pytest.raises(UnexpectedResponseError, match="does not go on"):
+            await backend.list_uploads("c", prefix="", token="a")
 
 
 # Large objects
