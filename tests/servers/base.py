@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -30,6 +31,7 @@ HERE = Path(__file__).parent
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 
+_reserved: set[int] = set()
 _random = random.SystemRandom()  # tests seed the shared generator, and ports must differ all the same
 
 
@@ -54,17 +56,33 @@ def only_one(name: str) -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on.
+    """A port of this machine that nobody listens on, and that no other process of ours is about to take.
 
     It lies below the ports that the kernel gives to outgoing connections, so that none of these
-    takes it before the server does.
+    takes it before the server does. It stays ours as long as this process lives.
     """
     for _ in range(100):
         port = _random.randrange(12_000, 32_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if _reserve(port):
+                return port
     raise ServerError("no free port found")
+
+
+def _reserve(port: int) -> bool:
+    if port in _reserved:
+        return False
+    fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    _reserved.add(port)
+    return True
+
+
+@cache
+def _reservations() -> int:
+    """A file of which one byte is locked for each port. It is never closed: that would unlock them."""
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    return os.open(cache_dir() / "ports.lock", os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def run(command: list[str], *, cwd: Path | None = None, timeout_s: float | None = None) -> None:

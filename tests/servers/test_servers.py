@@ -18,6 +18,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.servers import base
 from tests.servers.base import Server, ServerError, free_port
 from tests.servers.nginx import NginxServer
 
@@ -74,6 +75,32 @@ def test_nginx_serves_files_over_tls_and_passes_the_rest_on(swift_server: SwiftS
         with urllib.request.urlopen(f"{nginx.tls_url}/healthcheck", context=context) as response:
             assert response.read() == b"OK"
     assert not nginx.run_dir.exists()
+
+
+class ThreePorts:
+    """Chance that knows three ports only."""
+
+    def __init__(self) -> None:
+        self._turn = 0
+
+    def randrange(self, start: int, _: int) -> int:
+        self._turn += 1
+        return start + self._turn % 3
+
+
+def test_a_port_is_given_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to two processes that both have not started their servers yet."""
+    monkeypatch.setattr(base, "_random", ThreePorts())
+    other = "from tests.servers import base, test_servers as here; base._random = here.ThreePorts(); "
+    command = [sys.executable, "-c", f"{other} print(base.free_port(), flush=True); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        theirs = int(process.stdout.readline())
+        ours = {free_port(), free_port()}
+        assert len(ours | {theirs}) == 3
+        with pytest.raises(ServerError, match="no free port"):
+            free_port()
+        process.communicate("\n")
 
 
 class PythonServer(Server):
