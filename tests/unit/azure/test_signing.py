@@ -13,7 +13,7 @@ from azure.core.rest import HttpRequest
 from azure.storage.blob._shared.authentication import SharedKeyCredentialPolicy
 from azure.storage.blob._shared.shared_access_signature import SharedAccessSignature
 from azure.storage.blob._shared_access_signature import BlobSharedAccessSignature
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aiostorage._http.messages import Request
@@ -120,6 +120,21 @@ def test_shared_key_of_any_name(key: str, prefix: str) -> None:
     ):
         wire = sign(request, KEY)
         assert wire.headers["authorization"] == signed_by_microsoft("GET", wire, 0)
+
+
+NAMES = st.from_regex(r"[a-z_][a-z0-9_-]{0,4}", fullmatch=True)
+
+
+@given(st.sets(NAMES, min_size=2, max_size=8))
+@example({"i0", "i_"})
+@example({"foo_bar", "foo2_bar", "foobar"})
+@example({"sha1", "sha-256", "sha_256"})
+def test_shared_key_of_any_metadata(names: set[str]) -> None:
+    """The service sorts headers in an order of its own."""
+    options = WriteOptions(metadata=dict.fromkeys(names, "x"))
+    request = requests.put_object(SITE, "photos", "key", b"", options, digests={}, on_sent=None)
+    wire = sign(request, KEY)
+    assert wire.headers["authorization"] == signed_by_microsoft("PUT", wire, 0)
 
 
 def test_the_emulators_account_is_in_the_path_twice() -> None:
