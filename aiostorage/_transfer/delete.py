@@ -14,6 +14,7 @@ from aiostorage.errors import (
     ContainerNotEmptyError,
     ContainerNotFoundError,
     NotFoundError,
+    PreconditionFailedError,
     StorageError,
     UploadNotFoundError,
 )
@@ -107,8 +108,12 @@ async def delete_container(
 
 
 def _may_pass_soon(failure: StorageError) -> bool:
-    """Whether it makes sense to try again in the next pass: not where the service has asked for a longer pause."""
-    return failure.retryable and (failure.retry_after_s or 0) <= _NEXT_PASS_AFTER_S
+    """Whether it makes sense to try again in the next pass: not where the service has asked for a longer pause.
+
+    It does where something else must go first, such as the snapshots of an object; no other condition was made.
+    """
+    may_pass = failure.retryable or isinstance(failure, PreconditionFailedError)
+    return may_pass and (failure.retry_after_s or 0) <= _NEXT_PASS_AFTER_S
 
 
 async def delete_empty_container(backend: Backend, container: str) -> None:

@@ -233,7 +233,8 @@ class AzureBackend:
         except PermissionDeniedError as error:
             if error.code != CURRENT_VERSION:
                 raise
-            await self._http.send(requests.delete_object(self._site, replace(ref, version_id=None)))
+            current = replace(ref, version_id=None)
+            await self._http.send(requests.delete_object(self._site, current, with_snapshots=False))
             await self._http.send(requests.delete_object(self._site, ref))
 
     async def delete_objects(

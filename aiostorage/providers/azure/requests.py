@@ -237,12 +237,12 @@ def _read(
     )
 
 
-def delete_object(site: Site, ref: ObjectRef) -> Request:
-    """Delete Blob, or one snapshot or version of it.
+def delete_object(site: Site, ref: ObjectRef, *, with_snapshots: bool = True) -> Request:
+    """Delete Blob, or one snapshot or version of it. One with snapshots is refused where they are to stay.
 
     Source: https://learn.microsoft.com/rest/api/storageservices/delete-blob
     """
-    is_whole = ref.version_id is None and site.delete_snapshots
+    is_whole = ref.version_id is None and site.delete_snapshots and with_snapshots
     headers = {"x-ms-delete-snapshots": "include"} if is_whole else EMPTY
     return on_object(site, "delete_object", "DELETE", replace(ref, customer_key=None), headers=headers)
 
