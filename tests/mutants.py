@@ -71,7 +71,7 @@ MUTANTS = (
         rule="3",
         name="a 200 is a success",
         file="providers/s3/errors.py",
-        old='if response.status < 300 and b"<Error" not in response.body[:1024]:',
+        old="if response.status < 300 and not _IS_ERROR.match(response.body):",
         new="if response.status < 300:",
         test="faults/test_writing_rules.py::test_an_error_behind_a_200_is_what_it_says",
     ),

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from aiostorage._http.messages import Request, Response
 
 
+_IS_ERROR = re.compile(rb"\s*(?:<\?xml[^>]{0,200}>\s*)?<Error[\s>]")
+
 _BY_CODE: Final[Mapping[str, Meaning]] = {
     "NoSuchBucket": (ContainerNotFoundError, False),
     "NoSuchKey": (ObjectNotFoundError, False),
@@ -183,12 +185,12 @@ def read_error(request: Request, response: Response, *, region: str | None = Non
         response: The answer.
         region: What the request was signed for; an answer that names the same does not send it elsewhere.
 
-    CompleteMultipartUpload and CopyObject begin their 200 before they know how the work ends; a delete
-    marker cannot be read by any method. Sources:
+    CompleteMultipartUpload and CopyObject begin their 200 before they know how the work ends, and send white
+    space until they do; a delete marker cannot be read by any method. Sources:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
     """
-    if response.status < 300 and b"<Error" not in response.body[:1024]:
+    if response.status < 300 and not _IS_ERROR.match(response.body):
         return None
     fields = _error_fields(response.body)
     code = fields.get("Code")
