@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import secrets
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from aiostorage import Container, PresignedRequest
+    from tests.servers.ceph import CephServer
     from tests.servers.keystone import KeystoneServer
     from tests.servers.swift import SwiftServer
 
@@ -85,6 +87,29 @@ def listed(witness: Connection, container: Container) -> Callable[[], Any]:
 
 async def in_thread(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return await asyncio.to_thread(call, *args, **kwargs)
+
+
+# Listing
+
+
+async def test_ceph_has_more_objects_than_it_lists_at_once(ceph_server: CephServer) -> None:
+    """It announces 10,000 names on a page, and gives 1,000."""
+    login = (ceph_server.auth_url, ceph_server.swift_user, ceph_server.secret_key)
+    names = sorted(f"{number % 3}/{number:04}" for number in range(1005))
+    container = f"own-{secrets.token_hex(6)}"
+
+    def put_all() -> None:
+        with contextlib.closing(Connection(*login)) as connection:
+            connection.put_container(container)
+            for name in names:
+                connection.put_object(container, name, b"")
+
+    await in_thread(put_all)
+    async with SwiftDriver(auth_url=login[0], username=login[1], password=login[2]) as driver:
+        assert [obj.name async for obj in driver.list_objects(container)] == names
+        folders = [item.name async for item in driver.list_objects(container, delimiter="/", page_size=1)]
+        assert folders == ["0/", "1/", "2/"]
+        await driver.delete_container(container)
 
 
 # Large objects

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiostorage.providers.swift.large_objects import LargeObjects
 
 _META = "x-container-meta-"
-_KEPT = ("x-delete-at", "x-robots-tag", "expires", requests.METADATA + requests.CRC32)
+_KEPT = ("x-delete-at", "x-object-manifest", "x-robots-tag", "expires", requests.METADATA + requests.CRC32)
 _REPLACED = ("cache-control", "content-disposition", "content-encoding", "content-language")
 _OWN_META = ("temp-url-key", "quota-", "web-", "access-control-")
 """Metadata of a container that the cluster reads itself, and that so is no tag."""

@@ -67,6 +67,8 @@ class Cluster:
         bulk_delete: Many objects can be deleted with one request.
         large_objects: Manifests of segments (SLO) can be stored.
         heartbeat: A manifest can be stored with signs of life while its segments are looked at.
+        fills_pages: A page of a listing that is not full is the last one. Ceph announces pages of 10,000 names, and
+            gives as many as it is configured to, commonly 1,000.
         tells_large: Listings tell large objects from small ones, and how large they are.
         temp_url_digests: The digests that signed requests may have; empty where there are none.
     """
@@ -75,6 +77,7 @@ class Cluster:
     bulk_delete: bool = True
     large_objects: bool = True
     heartbeat: bool = False
+    fills_pages: bool = False
     tells_large: bool = True
     temp_url_digests: Sequence[str] = ("sha256", "sha1")
 
@@ -146,6 +149,7 @@ def read_info(body: bytes) -> Cluster:
         bulk_delete="bulk_delete" in info,
         large_objects="slo" in info,
         heartbeat="yield_frequency" in slo,
+        fills_pages=not is_ceph,
         tells_large=not is_ceph,  # which lists the manifests themselves
         temp_url_digests=digests,
     )

@@ -58,11 +58,17 @@ _BY_OPERATION: Final[Mapping[tuple[str, int], Meaning]] = {
     ("create_upload", 409): (InvalidArgumentError, False),
 }
 
+_WRITES: Final = frozenset({"put_object", "copy_object", "upload_part", "copy_part", "complete_upload"})
+
 _TAGS = re.compile(r"<[^<>]{0,100}>")
 
 
 def read_error(request: Request, response: Response) -> StorageError | None:
-    """The error in an answer, also one inside the 200 that long work begins with; None where it is a success."""
+    """The error in an answer, also one inside the 200 that long work begins with; None where it is a success.
+
+    Source: https://docs.openstack.org/api-ref/object-store/#create-or-replace-object (201 is the success of a PUT),
+    https://github.com/openstack/swift/blob/master/swift/proxy/controllers/obj.py (a conflict is answered with 202)
+    """
     status, message = response.status, _TAGS.sub(" ", response.body[:2000].decode("utf-8", "replace"))
     document = _report(request, response)
     if document is not None:
@@ -73,6 +79,8 @@ def read_error(request: Request, response: Response) -> StorageError | None:
             status = 404  # the segments that the manifest names are gone
         elif request.url.endswith("?bulk-delete=true") and status == 400:
             return None  # what became of each object the parser tells
+    if status == 202 and request.operation in _WRITES:
+        status = 409  # what is there has a later time, and so it stays: a proxy makes a success of this conflict
     if status < 300:
         return None
     kind, is_retryable = meaning(status, request.operation)

@@ -313,8 +313,9 @@ class LargeObjects:
         request = requests.complete_upload(upload, parts, options, checksum=checksum, heartbeat=heartbeat)
         async with self.replacing(upload.container, upload.key, besides=prefix):
             response = await self._http.send(request)
+            info = responses.complete_upload(request, response, parts, options, object_hash=crc32)
         self._begun.pop(upload.upload_id, None)
-        return responses.complete_upload(request, response, parts, options, object_hash=crc32)
+        return info
 
     async def abort_upload(self, upload: Upload) -> None:
         """Remove the segments of an upload, unless they have become an object."""

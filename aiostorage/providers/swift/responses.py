@@ -185,10 +185,11 @@ class Listed(NamedTuple):
 
 
 def list_objects(
-    request: Request, response: Response, query: ListQuery, page_size: int, *, tells_sizes: bool = True
+    request: Request, response: Response, query: ListQuery, full: int, *, tells_sizes: bool = True
 ) -> Page[ObjectInfo | Prefix]:
     """A page of objects or versions, and of prefixes; in the order of the UTF-8 bytes of their names.
 
+    One of fewer than ``full`` entries is the last.
     Without ``tells_sizes`` an entry may be that of a manifest: then sizes, etags and hashes mean nothing.
     """
     items: list[ObjectInfo | Prefix] = []
@@ -200,7 +201,7 @@ def list_objects(
         info = _listed(request, response, item).info
         items.append(info if tells_sizes else replace(info, size=None, etag=None, object_hash=None))
     token = None
-    if len(items) >= page_size:
+    if len(items) >= full:
         last = items[-1]
         name, version = (last.name, None) if isinstance(last, Prefix) else (last.key, last.version_id)
         token = make_token(name, version if query.versions else None)

@@ -294,12 +294,21 @@ async def test_a_container_goes_after_that_of_its_segments() -> None:
     assert deletions(asked) == ["DELETE /c_segments", "DELETE /c"]
 
 
+FULL_ONE = Answer(status=204, headers={"X-Container-Object-Count": "2"})
+
+
 async def test_a_container_with_objects_keeps_that_of_its_segments() -> None:
-    script: Script = {("HEAD", "/c"): Answer(status=204, headers={"X-Container-Object-Count": "2"})}
-    async with cluster(script) as (backend, asked):
+    async with cluster({("HEAD", "/c"): FULL_ONE, ("DELETE", "/c"): IN_USE}) as (backend, asked):
         with pytest.raises(ContainerNotEmptyError):
             await backend.delete_container("c")
-    assert deletions(asked) == []
+    assert deletions(asked) == ["DELETE /c"]
+
+
+async def test_a_container_that_is_counted_late_goes_all_the_same() -> None:
+    script: Script = {("HEAD", "/c"): FULL_ONE, ("DELETE", "/c"): REMOVED, ("DELETE", "/c_segments"): REMOVED}
+    async with cluster(script) as (backend, asked):
+        await backend.delete_container("c")
+    assert deletions(asked) == ["DELETE /c", "DELETE /c_segments"]
 
 
 @pytest.mark.parametrize(
@@ -350,6 +359,79 @@ async def test_uploads_that_are_listed_in_circles() -> None:
         await backend.list_uploads("c", prefix="", token=None)
         with pytest.raises(UnexpectedResponseError, match="does not go on"):
             await backend.list_uploads("c", prefix="", token="a")
+
+
+# Writes that did not happen
+
+STAYS: Script = {
+    ("HEAD", "/c_segments"): Answer(status=204),
+    ("HEAD", "/c"): EMPTY_ONE,
+    ("HEAD", "/c/key"): LARGE,
+    ("GET", "/c/key"): document([{"name": f"/c_segments/{SEGMENT}00000001"}]),
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        # A proxy answers so where what is there has a later time than the write.
+        (Answer(status=202), ServiceUnavailableError),
+        # Somebody in between who knows nothing of objects does.
+        (Answer(body=b"<html>log in</html>"), UnexpectedResponseError),
+    ],
+)
+async def test_an_object_that_was_not_replaced_keeps_its_segments(answer: Answer, error: type[Exception]) -> None:
+    writes: Script = {("PUT", "/c/key"): answer, ("COPY", "/c/other"): answer, ("PUT", "/c_segments"): REMOVED}
+    async with cluster({**STAYS, **writes}) as (backend, asked):
+        with pytest.raises(error):
+            await backend.put_object("c", "key", b"new", WriteOptions())
+        with pytest.raises(error):
+            await backend.copy_object(ObjectRef(container="c", key="other"), "c", "key", None)
+        upload = await backend.create_upload("c", "key", WriteOptions())
+        part = Part(number=1, offset=0, size=1, etag="0123456789abcdef0123456789abcdef")
+        with pytest.raises(error):
+            await backend.complete_upload(upload, [part], WriteOptions())
+    assert len([line for line in asked if line.startswith(("PUT /c/key", "COPY"))]) >= 3
+    assert not [line for line in asked if line.startswith(("DELETE", "POST"))]
+
+
+async def test_a_conflict_that_comes_late_is_one() -> None:
+    late = document({"Response Status": "202 Accepted", "Etag": "x", "Errors": []}, status=202)
+    async with cluster({**STAYS, ("PUT", "/c/key"): late, ("PUT", "/c_segments"): REMOVED}) as (backend, asked):
+        upload = await backend.create_upload("c", "key", WriteOptions())
+        parts = [Part(number=n, offset=n, size=1, etag="0123456789abcdef0123456789abcdef") for n in range(1, 102)]
+        with pytest.raises(ServiceUnavailableError):
+            await backend.complete_upload(upload, parts, WriteOptions())
+    assert not [line for line in asked if line.startswith(("DELETE", "POST"))]
+
+
+async def test_new_headers_of_a_dynamic_large_object_leave_it_one() -> None:
+    """What is not sent with a POST is gone, the name of its segments too."""
+    seen: list[Seen] = []
+
+    def post(request: Seen) -> Answer:
+        seen.append(request)
+        return Answer(status=202)
+
+    found = Answer(headers={"X-Object-Manifest": "other/prefix%20x", "ETag": '"x"', "Content-Length": "3"})
+    script: Script = {("HEAD", "/c/key"): found, ("POST", "/c/key"): post}
+    async with cluster(script) as (backend, _):
+        administration = backend.administration()
+        await administration.update_object(ObjectRef(container="c", key="key"), WriteOptions(metadata={"a": "b"}))
+    assert [request.headers["x-object-manifest"] for request in seen] == ["other/prefix%20x"]
+
+
+async def test_a_page_of_ceph_that_is_not_full_is_not_the_last() -> None:
+    """It announces 10,000 names on a page, and gives 1,000."""
+    ceph = {"swift": {"max_object_name_size": 1024, "container_listing_limit": 10_000}}
+    entries = [{"name": name, "bytes": 1, "hash": "x"} for name in ("a", "b")]
+    pages = [document(entries), document([])]
+    async with cluster({("GET", "/info"): document(ceph), ("GET", "/c"): pages}) as (backend, _):
+        first = await backend.list_objects("c", ListQuery(), token=None)
+        assert first.next_token is not None
+        assert (await backend.list_objects("c", ListQuery(), token=first.next_token)).next_token is None
+    async with cluster({("GET", "/c"): document(entries)}) as (backend, _):
+        assert (await backend.list_objects("c", ListQuery(), token=None)).next_token is None
 
 
 # Large objects
