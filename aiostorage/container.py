@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack, overload
 
 from aiostorage.cdn import ContainerCDN
 from aiostorage.models import EMPTY
-from aiostorage.object import Object
+from aiostorage.object import Object, object_in
 
 if TYPE_CHECKING:
     import os
@@ -137,17 +137,17 @@ class Container:
         self, name: str | Object, destination: str | os.PathLike[str], **options: Unpack[DownloadOptions]
     ) -> Path:
         """Write an object to a local file; see :meth:`Driver.download_object`."""
-        return await self._driver.download_object(self._object(name), destination, **options)
+        return await self._driver.download_object(object_in(self, name), destination, **options)
 
     def open_object(self, name: str | Object, **options: Unpack[OpenOptions]) -> ObjectReader:
         """An asynchronous file to read an object from; see :meth:`Driver.open_object`."""
-        return self._driver.open_object(self._object(name), **options)
+        return self._driver.open_object(object_in(self, name), **options)
 
     async def delete_object(
         self, name: str | Object, *, if_match: str | None = None, bypass_retention: bool = False
     ) -> None:
         """Remove an object; see :meth:`Driver.delete_object`."""
-        await self._driver.delete_object(self._object(name), if_match=if_match, bypass_retention=bypass_retention)
+        await self._driver.delete_object(object_in(self, name), if_match=if_match, bypass_retention=bypass_retention)
 
     async def delete_objects(
         self, names: Iterable[str | Object] | AsyncIterable[str | Object], *, bypass_retention: bool = False
@@ -202,6 +202,3 @@ class Container:
     async def set_tags(self, tags: Mapping[str, str]) -> None:
         """Replace its tags (GCS: labels); an empty mapping removes them."""
         await self._driver.set_container_tags(self, tags)
-
-    def _object(self, name: str | Object) -> Object:
-        return self.object(name) if isinstance(name, str) else name

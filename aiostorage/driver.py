@@ -25,9 +25,9 @@ from aiostorage._transfer.writer import ObjectWriter
 from aiostorage.administration import AdministrativeOperations
 from aiostorage.body import open_body
 from aiostorage.container import Container
-from aiostorage.errors import InvalidArgumentError, UnsupportedError
+from aiostorage.errors import InvalidArgumentError, ObjectChangedError, PreconditionFailedError, UnsupportedError
 from aiostorage.models import EMPTY, ContainerOptions, ListQuery, ObjectRef, PostPolicy, Prefix, PresignOptions
-from aiostorage.object import Object
+from aiostorage.object import Object, object_in
 from aiostorage.options import (
     HEADERS,
     CopyOptions,
@@ -461,6 +461,8 @@ class Driver(AdministrativeOperations, UploadOperations):
 
         Raises:
             ObjectNotFoundError: There is nothing to copy.
+            ObjectChangedError: It was replaced meanwhile; a copy never has the headers of one version, and the
+                content of another.
         """
         check_keywords("copy()", options, CopyOptions.__optional_keys__)
         name = obj.name if name is None else name
@@ -469,8 +471,10 @@ class Driver(AdministrativeOperations, UploadOperations):
         part_size, concurrency = target._transfer(options)
         written = target._write_options("copy", name, options)
         replacement, customer_key = written if HEADERS & options.keys() else None, options.get("customer_key")
+        etag = None
         if replacement is None and options.keys() - {"part_size_bytes", "concurrency", "customer_key"}:
-            kept = copied_options(await obj.driver.head_object(obj, customer_key=customer_key))
+            info = await obj.driver.head_object(obj, customer_key=customer_key)
+            kept, etag = copied_options(info), info.etag
             replacement = replace(
                 written,
                 content_type=kept.content_type,
@@ -481,10 +485,15 @@ class Driver(AdministrativeOperations, UploadOperations):
                 metadata=kept.metadata,
             )
         if obj.driver is target and target.capabilities.server_side_copy:
-            source = target._ref(obj, customer_key)
-            info = await copy_within(
-                target.backend, source, container.name, name, replacement, size=obj.size, concurrency=concurrency
-            )
+            source = replace(target._ref(obj, customer_key), if_match=etag)
+            try:
+                info = await copy_within(
+                    target.backend, source, container.name, name, replacement, size=obj.size, concurrency=concurrency
+                )
+            except PreconditionFailedError as error:
+                if etag is None or (await target.head_object(obj, customer_key=customer_key)).etag == etag:
+                    raise  # it is the caller's condition
+                raise ObjectChangedError("the object was replaced while it was copied", **error.details()) from error
         else:
             info = await copy_between(
                 obj.driver._source(obj, {"customer_key": customer_key}),
@@ -492,6 +501,7 @@ class Driver(AdministrativeOperations, UploadOperations):
                 container.name,
                 name,
                 replacement,
+                etag=etag,
                 part_size=part_size,
                 concurrency=concurrency,
                 budget=target._budget,
@@ -544,13 +554,12 @@ class Driver(AdministrativeOperations, UploadOperations):
             bypass_retention: Use the permission to delete what is retained in ``governance`` mode.
         """
         where = self._container(container)
+        if isinstance(names, str):
+            raise InvalidArgumentError(f"several names are wanted, and {names!r} is one: delete_object() is for that")
 
         async def refs() -> AsyncGenerator[ObjectRef, None]:
             async for item in _each(names):
-                obj = where.object(item) if isinstance(item, str) else item
-                self._check_own(obj)
-                if obj.container.name != where.name:
-                    raise InvalidArgumentError(f"{obj!r} is not in container {where.name!r}")
+                obj = object_in(where, item)
                 yield ObjectRef(container=where.name, key=obj.name, version_id=obj.requested_version_id)
 
         return await delete_many(
@@ -640,8 +649,10 @@ class Driver(AdministrativeOperations, UploadOperations):
     def _transfer(self, options: TransferOptions) -> tuple[int, int]:
         part_size = options.get("part_size_bytes", self._part_size)
         concurrency = options.get("concurrency", self._concurrency)
-        if part_size < 1 or concurrency < 1:
-            raise InvalidArgumentError(f"part_size_bytes={part_size}, concurrency={concurrency}: both are at least 1")
+        if not (isinstance(part_size, int) and isinstance(concurrency, int) and part_size > 0 and concurrency > 0):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgumentError(
+                f"part_size_bytes={part_size!r}, concurrency={concurrency!r}: both are whole numbers from 1"
+            )
         return part_size, concurrency
 
 

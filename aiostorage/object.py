@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, Unpack
 
+from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import EMPTY
 
 if TYPE_CHECKING:
@@ -190,3 +191,18 @@ class Object:
     async def presign_post(self, **policy: Unpack[PostOptions]) -> PresignedPost:
         """A form by which a browser may store it; see :meth:`Driver.presign_post`."""
         return await self.driver.presign_post(self, **policy)
+
+
+def object_in(container: Container, item: str | Object) -> Object:
+    """The object of a container that a name stands for, or the object itself.
+
+    Raises:
+        InvalidArgumentError: It is in another container, or of another driver.
+    """
+    if isinstance(item, str):
+        return container.object(item)
+    if item.driver is not container.driver:
+        raise InvalidArgumentError(f"{item!r} belongs to another driver")
+    if item.container.name != container.name:
+        raise InvalidArgumentError(f"{item!r} is not in container {container.name!r}")
+    return item

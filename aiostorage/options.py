@@ -228,7 +228,14 @@ def part_number(options: OpenOptions) -> int | None:
 
 
 def write_options(name: str, options: WriteObjectOptions) -> WriteOptions:
-    """The options of a write, as a backend wants them; the content type is guessed where it is not given."""
+    """The options of a write, as a backend wants them; the content type is guessed where it is not given.
+
+    Raises:
+        InvalidArgumentError: There is something else than text in the metadata, the tags or ``extra``.
+    """
+    _check_texts("metadata", options.get("metadata", EMPTY))
+    _check_texts("tags", options.get("tags", EMPTY))
+    _check_texts("extra", options.get("extra", EMPTY))
     return WriteOptions(
         content_type=options.get("content_type") or _guess_content_type(name),
         cache_control=options.get("cache_control"),
@@ -250,7 +257,13 @@ def write_options(name: str, options: WriteObjectOptions) -> WriteOptions:
 
 
 def changed_options(options: WriteOptions, changes: UpdateOptions) -> WriteOptions:
-    """The options of a write with some of them changed."""
+    """The options of a write with some of them changed.
+
+    Raises:
+        InvalidArgumentError: There is something else than text in the metadata, or in ``extra``.
+    """
+    _check_texts("metadata", {name: value for name, value in changes.get("metadata", {}).items() if value is not None})
+    _check_texts("extra", changes.get("extra", EMPTY))
     metadata = dict(options.metadata)
     for name, value in changes.get("metadata", {}).items():
         metadata.pop(name.lower(), None)
@@ -267,6 +280,12 @@ def changed_options(options: WriteOptions, changes: UpdateOptions) -> WriteOptio
         storage_class=changes.get("storage_class", options.storage_class),
         extra=changes.get("extra", options.extra),
     )
+
+
+def _check_texts(kind: str, texts: Mapping[str, str]) -> None:
+    for name, value in texts.items():
+        if not (isinstance(name, str) and isinstance(value, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidArgumentError(f"{kind} has names and values of text, and not {name!r}: {value!r}")
 
 
 def _guess_content_type(name: str) -> str:

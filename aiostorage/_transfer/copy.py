@@ -94,6 +94,7 @@ async def copy_between(
     key: str,
     options: WriteOptions | None,
     *,
+    etag: str | None,
     part_size: int,
     concurrency: int,
     budget: MemoryBudget,
@@ -102,9 +103,11 @@ async def copy_between(
     """Stream an object from one provider to another.
 
     What is read is compared with the hash of the source before anything is published, and what was
-    written with that of the target, as far as they tell one of the whole object.
+    written with that of the target, as far as they tell one of the whole object. ``etag`` is that of the version
+    that the options were made for.
 
     Raises:
+        ObjectChangedError: Another version is there by now.
         ChecksumMismatchError: Bytes have changed on the way. There is no copy.
         UnsupportedError: The object has headers or metadata that the target would lose.
     """
@@ -112,6 +115,8 @@ async def copy_between(
     await tally.begin()
     body = await source.open()
     async with source.read_range(body=body) as reader:
+        if etag not in {None, body.info.etag}:
+            raise ObjectChangedError("the object was replaced while it was copied", container=container, key=key)
         written = options or copied_options(body.info)
         if options is None and not target.capabilities.object_headers:
             written = replace(written, content_type=None)  # most objects have one, which nobody has asked for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,7 +14,7 @@ from aiostorage.providers.memory.backend import MemoryBackend
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from aiostorage import Capabilities, DeleteOutcome, Object
+    from aiostorage import Capabilities, Container, DeleteOutcome, Object
     from aiostorage.models import ObjectRef
 
 pytestmark = pytest.mark.anyio
@@ -38,6 +38,61 @@ async def test_an_object_of_another_driver_is_refused(action: str) -> None:
         with pytest.raises(InvalidArgumentError, match="another driver"):
             await ACTIONS[action](mine, theirs.container("bucket").object("key"))
         assert [obj.name async for obj in mine.list_objects("bucket")] == ["key"]
+
+
+OF_A_CONTAINER: dict[str, Callable[[Container, Object], Awaitable[object]]] = {
+    "delete_object": lambda container, obj: container.delete_object(obj),
+    "delete_objects": lambda container, obj: container.delete_objects([obj]),
+    "download_object": lambda container, obj: container.download_object(obj, "nowhere/file"),
+    "open_object": lambda container, obj: container.open_object(obj).read(),
+}
+
+
+@pytest.mark.parametrize("action", OF_A_CONTAINER)
+async def test_an_object_of_another_container_is_refused(action: str) -> None:
+    async with MemoryDriver() as driver:
+        mine, theirs = await driver.create_container("mine"), await driver.create_container("theirs")
+        obj = await theirs.upload_object(b"", "key")
+        with pytest.raises(InvalidArgumentError, match="not in container 'mine'"):
+            await OF_A_CONTAINER[action](mine, obj)
+        assert [found.name async for found in theirs.list_objects()] == ["key"]
+
+
+async def test_one_name_is_not_taken_for_many() -> None:
+    """Its letters would be names, and nobody would hear that the object is still there."""
+    async with MemoryDriver() as driver:
+        container = await driver.create_container("bucket")
+        for name in ("key", "k", "e", "y"):
+            await container.upload_object(b"", name)
+        with pytest.raises(InvalidArgumentError, match="'key' is one"):
+            await container.delete_objects("key")
+        assert len([obj async for obj in container.list_objects()]) == 4
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"metadata": {"n": 5}},
+        {"metadata": {5: "n"}},
+        {"metadata": {"n": None}},
+        {"extra": {"n": 5}},
+        {"tags": {"n": b""}},
+    ],
+)
+async def test_what_is_not_text_is_refused_before_anything_is_stored(options: Any) -> None:
+    async with MemoryDriver() as driver:
+        container = await driver.create_container("bucket")
+        with pytest.raises(InvalidArgumentError, match="text"):
+            await container.upload_object(b"", "key", **options)
+        with pytest.raises(InvalidArgumentError, match="text"):
+            container.open_writer("key", **options)
+        assert [obj async for obj in container.list_objects()] == []
+
+
+@pytest.mark.parametrize("options", [{"part_size_bytes": None}, {"part_size_bytes": 1.5}, {"concurrency": "8"}])
+def test_numbers_that_are_none_are_refused(options: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="whole numbers from 1"):
+        MemoryDriver(**options)
 
 
 async def test_a_version_is_not_presigned_as_if_it_were_the_latest() -> None:

@@ -26,7 +26,7 @@ from aiostorage.errors import (
     StorageError,
     UnsupportedError,
 )
-from aiostorage.models import PLAIN, ContainerInfo, DeleteOutcome, Page, Upload
+from aiostorage.models import PLAIN, ContainerInfo, DeleteOutcome, Page, ReadOptions, Upload
 from aiostorage.providers import _semantics as rules
 from aiostorage.providers.local import uploads
 from aiostorage.providers.local.body import FileBody
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
         PresignedPost,
         PresignedRequest,
         PresignOptions,
-        ReadOptions,
         WriteOptions,
     )
     from aiostorage.providers.local.folder import Sight
@@ -382,8 +381,10 @@ class LocalBackend:
         rules.check_name(source.container, source.key)
         rules.refuse_version(source.version_id)
         folder = await self._folder(source.container)
-        sight = await self._certain(folder, partial(folder.look, source.key, file))
-        return _existing(sight, source.container, source.key)
+        looked = await self._certain(folder, partial(folder.look, source.key, file))
+        sight = _existing(looked, source.container, source.key)
+        rules.check_read(ReadOptions(if_match=source.if_match), sight.info.etag)
+        return sight
 
     async def _gather(self, pending: PendingUpload, plan: Plan, file: OutputFile) -> bool:
         """Have all parts in one file; False where they are not (any more) where they were."""

@@ -315,7 +315,9 @@ class MemoryBackend:
 
     def _find_source(self, source: ObjectRef) -> _Object:
         rules.check_name(source.container, source.key)
-        return self._find_object(source.container, source.key, ReadOptions(version_id=source.version_id))
+        return self._find_object(
+            source.container, source.key, ReadOptions(version_id=source.version_id, if_match=source.if_match)
+        )
 
     def _find_upload(self, upload: Upload) -> _Pending:
         found = self._find(upload.container).uploads.get(upload.upload_id)

@@ -16,7 +16,7 @@ from aiostorage.providers.memory.backend import MemoryBackend
 if TYPE_CHECKING:
     from aiostorage import Buffer, Capabilities, ObjectInfo, Part, Upload
     from aiostorage.backend import OnSent
-    from aiostorage.models import ByteRange, ObjectRef
+    from aiostorage.models import ByteRange, ObjectRef, ReadOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -130,6 +130,26 @@ async def test_a_condition_replaces_no_metadata(where: str) -> None:
         assert described(copy.info) == DESCRIBED
         with pytest.raises(PreconditionFailedError):
             await obj.copy_to(target, "to", if_none_match="*")
+
+
+class Replaced(MemoryBackend):
+    """Memory in which an object is replaced as soon as somebody has asked what it is."""
+
+    async def head_object(self, container: str, key: str, options: ReadOptions) -> ObjectInfo:
+        found = await super().head_object(container, key, options)
+        await self.put_object(container, key, b"new", WriteOptions(content_type="text/new"))
+        return found
+
+
+@pytest.mark.parametrize("where", ["same driver", "other driver"])
+async def test_a_copy_never_has_headers_of_one_version_and_content_of_another(where: str) -> None:
+    async with Driver(Replaced()) as driver, MemoryDriver() as other:
+        container = await driver.create_container("bucket")
+        target = container if where == "same driver" else await other.create_container("bucket")
+        obj = await container.upload_object(b"old", "from", content_type="text/old")
+        with pytest.raises(ObjectChangedError, match="replaced"):
+            await obj.copy_to(target, "to", if_none_match="*")
+        assert "to" not in [each.name async for each in target.list_objects()]
 
 
 async def test_metadata_that_is_given_is_all_there_is() -> None:
