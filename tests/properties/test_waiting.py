@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aiostorage import HedgePolicy, RetryPolicy
@@ -65,6 +65,8 @@ class Crowd:
     async def settle(self) -> None:
         for _ in range(6):
             await asyncio.sleep(0)
+        # Of two that are let in together either may notice first.
+        assert max(self.entered, default=-1) < min(self.waiting, default=len(self.sizes)), "first come, first served"
 
     async def play(self, steps: list[tuple[str, int]], check: Callable[[], None], gate: Gate | None = None) -> None:
         now = 0.0
@@ -89,7 +91,6 @@ class Crowd:
             check()
         await self.settle()
         check()
-        assert self.entered == sorted(self.entered), "first come, first served"
 
     async def go_home(self) -> None:
         """All leave, until nobody waits: or somebody was forgotten."""
@@ -120,6 +121,7 @@ def test_a_gate_forgets_nobody(limit: int, steps: list[tuple[str, int]]) -> None
 
 
 @given(st.integers(1, 8), st.lists(STEP, max_size=40))
+@example(3, [("come", 2), ("come", 1), ("come", 1), ("let the loop run", 0), ("come", 1), ("leave", 0)])
 def test_a_memory_budget_forgets_nobody(limit: int, steps: list[tuple[str, int]]) -> None:
     async def scenario() -> None:
         budget = MemoryBudget(limit)

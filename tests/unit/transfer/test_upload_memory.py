@@ -10,6 +10,7 @@ import pytest
 
 from aiostorage.driver import Driver
 from aiostorage.providers.memory.backend import MemoryBackend
+from tests.waiting import settles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,10 +28,14 @@ PIECE = 1024
 
 
 class Backend(MemoryBackend):
-    """Memory that takes twenty parts of an object, each in some turns of the loop, and counts what is on its way."""
+    """Memory that takes twenty parts of an object, each in some turns of the loop, and counts what is on its way.
 
-    def __init__(self) -> None:
+    With ``together`` a part arrives only when so many are on their way, as they come from a file with time.
+    """
+
+    def __init__(self, *, together: int = 1) -> None:
         super().__init__()
+        self.together = together
         self.sizes: list[int] = []
         self.arriving: set[int] = set()
         self.at_once: list[int] = []
@@ -51,6 +56,8 @@ class Backend(MemoryBackend):
         self.most = max(self.most, sum(self.sizes) - self.done)
         for _ in range(20):
             await asyncio.sleep(0)
+        wanted = -(-number // self.together) * self.together
+        assert await settles(lambda: len(self.sizes) >= wanted, within_s=30)
         part = await super().upload_part(upload, number, offset, body, on_sent=on_sent)
         self.arriving.discard(number)
         self.done += len(body)
@@ -95,10 +102,11 @@ async def test_parts_of_a_file_that_is_large_are_fewer_at_once(larger: int, tmp_
     path = tmp_path / "file"
     with path.open("wb") as file:
         file.truncate(20 * larger * mib)
-    backend = Backend()
+    together = {1: 4, 2: 2, 3: 1}[larger]
+    backend = Backend(together=together)
     async with Driver(backend, part_size_bytes=mib, concurrency=CONCURRENCY) as driver:
         container = await driver.create_container("bucket")
         await container.upload_object(path, "key")
     assert backend.sizes == [larger * mib] * 20
     assert backend.most <= mib * (CONCURRENCY + 1)
-    assert max(backend.at_once) == {1: 4, 2: 2, 3: 1}[larger]
+    assert max(backend.at_once) == together
