@@ -245,19 +245,26 @@ class PartsUpload:
             await self._abort(upload)
             raise
 
+    def check(self) -> None:
+        """Raise what the upload has failed of, if it has: also again, where that was caught before."""
+        if self._failure is not None:
+            raise self._failure
+
+    def fail(self, reason: StorageError) -> None:
+        """Have nothing more sent, and nothing published; the reason is that, unless the upload has failed before."""
+        self._failure = self._failure or reason
+
     async def give_up(self) -> None:
         """Abort now, quietly: also where a part has failed meanwhile. No part is on its way any more, then."""
         self._is_given_up = True
-        self._failure = self._failure or ClosedError("the upload was aborted", key=self._key)
+        self.fail(ClosedError("the upload was aborted", key=self._key))
         await self._group.cancel()  # a part that arrives later may bring the upload back
         if self._upload is not None:
             await self._abort(self._upload)
 
     async def _acquire_slot(self) -> None:
         await self._slots.acquire()
-        # A part that fails cancels the caller, but once only, and the caller may have caught that.
-        if self._failure is not None:
-            raise self._failure
+        self.check()  # a part that fails cancels the caller, but once only, and the caller may have caught that
 
     async def _run(self, send: SendPart, upload: Upload, number: int, offset: int) -> None:
         try:

@@ -26,6 +26,9 @@ class ObjectWriter:
 
     At most ``part_size_bytes * (concurrency + 1)`` bytes are held in memory: ``write`` waits while
     parts are on their way. When a part fails for good, the block is cancelled and its error comes out.
+
+    A ``write`` that fails or is cancelled may have taken some of its bytes. Nothing is published then, and
+    leaving the block raises ``ClosedError``, whoever has caught what the ``write`` has raised.
     """
 
     def __init__(
@@ -87,22 +90,19 @@ class ObjectWriter:
         """Append bytes, and return how many. They are copied: the buffer may be used again.
 
         Raises:
-            ClosedError: The writer was committed, aborted or left.
+            ClosedError: The writer was committed, aborted or left, or a write has failed or was cancelled: that is the
+                cause.
         """
-        async with self._lock:  # tasks that write at once write one after the other
-            self._check_open()
-            view = memoryview(data).cast("B")
-            written = len(view)
-            while True:
-                size = growing_part_size(self._parts.count + 1, self._part_size, self._backend.capabilities.limits)
-                await self._parts.make_room(size)
-                room = size - len(self._buffer)
-                self._buffer += view[:room]
-                self._position += min(room, len(view))
-                view = view[room:]
-                if len(self._buffer) < size or not view:
-                    return written
-                await self._send()
+        try:
+            async with self._lock:  # tasks that write at once write one after the other
+                self._check_open()
+                return await self._append(memoryview(data).cast("B"))
+        except BaseException as error:
+            if self._is_open:
+                reason = ClosedError("a write has failed or was cancelled: bytes may be missing", key=self._key)
+                reason.__cause__ = error
+                self._parts.fail(reason)
+            raise
 
     def tell(self) -> int:
         """How many bytes were written."""
@@ -112,7 +112,7 @@ class ObjectWriter:
         """Publish what was written, and close. What fits into one part is one request.
 
         Raises:
-            ClosedError: It was committed or aborted before.
+            ClosedError: It was committed or aborted before, or a write has failed or was cancelled: that is the cause.
         """
         async with self._lock:
             self._check_open()
@@ -131,6 +131,19 @@ class ObjectWriter:
         self._buffer = bytearray()
         await self._parts.give_up()
 
+    async def _append(self, view: memoryview) -> int:
+        written = len(view)
+        while True:
+            size = growing_part_size(self._parts.count + 1, self._part_size, self._backend.capabilities.limits)
+            await self._parts.make_room(size)
+            room = size - len(self._buffer)
+            self._buffer += view[:room]
+            self._position += min(room, len(view))
+            view = view[room:]
+            if len(self._buffer) < size or not view:
+                return written
+            await self._send()
+
     async def _send(self) -> None:
         piece, self._buffer = self._buffer, bytearray()
         await self._parts.add_buffer(piece)
@@ -138,3 +151,4 @@ class ObjectWriter:
     def _check_open(self) -> None:
         if not self._is_open:
             raise ClosedError("the writer is not open: use it in an 'async with' block", key=self._key)
+        self._parts.check()

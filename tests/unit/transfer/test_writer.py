@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aiostorage import ServiceUnavailableError, StorageConnectionError, StorageError
+from aiostorage import ClosedError, ServiceUnavailableError, StorageConnectionError, StorageError
 from aiostorage.driver import Driver
 from aiostorage.providers.memory.backend import MemoryBackend
+from tests.cancelling import WAYS, cancelled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -246,4 +247,89 @@ async def test_no_part_is_on_its_way_when_an_upload_is_aborted() -> None:
         await began.wait()
         await writer.abort()
     assert seen == [0]
+    assert await what_is_left(driver) == ([], 0)
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("then", ["nothing", "write", "commit"])
+async def test_what_a_cancelled_write_may_have_lost_is_never_missing_in_an_object(how: str, then: str) -> None:
+    gate = asyncio.Event()
+
+    async def wait() -> None:
+        await gate.wait()
+
+    driver = await new_driver(wait)
+    with pytest.raises(ClosedError, match="a write has failed or was cancelled") as caught:
+        async with driver.open_writer("bucket", "key") as writer:
+            await writer.write(b"x" * 12)  # two parts on their way, and one in hand
+            await cancelled(how, writer.write(b"y" * 4))
+            gate.set()
+            if then != "nothing":
+                with pytest.raises(ClosedError, match="a write has failed or was cancelled"):
+                    await (writer.write(b"y" * 4) if then == "write" else writer.commit())
+    assert isinstance(caught.value.__cause__, asyncio.CancelledError)
+    assert writer.info is None
+    assert await what_is_left(driver) == ([], 0)
+
+
+@pytest.mark.parametrize("then", ["nothing", "write", "commit"])
+async def test_what_a_failed_write_may_have_lost_is_never_missing_in_an_object(then: str) -> None:
+    driver = await new_driver()
+    create = driver.backend.create_upload
+    failure = ServiceUnavailableError("later", retryable=True)
+    failures = [failure]
+
+    async def fail_once(container: str, key: str, options: WriteOptions) -> Upload:
+        if failures:
+            raise failures.pop()
+        return await create(container, key, options)
+
+    driver.backend.create_upload = fail_once  # type: ignore[method-assign]
+    with pytest.raises(ClosedError, match="a write has failed or was cancelled") as caught:
+        async with driver.open_writer("bucket", "key") as writer:
+            await writer.write(b"x" * 4)
+            with pytest.raises(ServiceUnavailableError):
+                await writer.write(b"y" * 4)
+            if then != "nothing":
+                with pytest.raises(ClosedError, match="a write has failed or was cancelled"):
+                    await (writer.write(b"y" * 4) if then == "write" else writer.commit())
+    assert caught.value.__cause__ is failure
+    assert await what_is_left(driver) == ([], 0)
+
+
+async def test_a_write_that_was_cancelled_before_its_turn_is_missed_too() -> None:
+    gate = asyncio.Event()
+
+    async def wait() -> None:
+        await gate.wait()
+
+    driver = await new_driver(wait)
+    with pytest.raises(ClosedError, match="a write has failed or was cancelled"):
+        async with driver.open_writer("bucket", "key") as writer:
+            first = asyncio.create_task(writer.write(b"x" * 16))
+            await asyncio.sleep(0)
+            await cancelled("timeout", writer.write(b"y"))
+            gate.set()
+            with pytest.raises(ClosedError):
+                await first
+    assert await what_is_left(driver) == ([], 0)
+
+
+async def test_a_part_that_failed_is_the_reason_although_a_write_was_cancelled_for_it() -> None:
+    driver = await new_driver(boom)
+    with pytest.raises(ServiceUnavailableError, match="boom"):
+        async with driver.open_writer("bucket", "key") as writer:
+            with suppress(asyncio.CancelledError):
+                await writer.write(b"x" * 40)
+    assert await what_is_left(driver) == ([], 0)
+
+
+async def test_giving_up_because_a_write_was_cancelled_is_quiet() -> None:
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    driver = await new_driver(wait)
+    async with driver.open_writer("bucket", "key") as writer:
+        await cancelled("timeout", writer.write(b"x" * 16))
+        await writer.abort()
     assert await what_is_left(driver) == ([], 0)
