@@ -29,6 +29,8 @@ class ObjectWriter:
 
     A ``write`` that fails or is cancelled may have taken some of its bytes. Nothing is published then, and
     leaving the block raises ``ClosedError``, whoever has caught what the ``write`` has raised.
+
+    A writer is for one object, and is not opened again.
     """
 
     def __init__(
@@ -54,9 +56,13 @@ class ObjectWriter:
         self._position = 0
         self._lock = asyncio.Lock()
         self._is_open = False
+        self._was_opened = False
         self._info: ObjectInfo | None = None
 
     async def __aenter__(self) -> Self:
+        if self._was_opened:
+            raise ClosedError("a writer is for one object: open another", key=self._key)
+        self._was_opened = True
         await self._parts.__aenter__()
         self._is_open = True
         return self
@@ -149,6 +155,8 @@ class ObjectWriter:
         await self._parts.add_buffer(piece)
 
     def _check_open(self) -> None:
-        if not self._is_open:
+        if not self._was_opened:
             raise ClosedError("the writer is not open: use it in an 'async with' block", key=self._key)
+        if not self._is_open:
+            raise ClosedError("the writer is closed", key=self._key)
         self._parts.check()

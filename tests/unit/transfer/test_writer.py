@@ -333,3 +333,47 @@ async def test_giving_up_because_a_write_was_cancelled_is_quiet() -> None:
         await cancelled("timeout", writer.write(b"x" * 16))
         await writer.abort()
     assert await what_is_left(driver) == ([], 0)
+
+
+async def test_a_write_to_a_closed_writer_changes_nothing() -> None:
+    driver = await new_driver()
+    writer = driver.open_writer("bucket", "key")
+    with pytest.raises(ClosedError, match="not open"):
+        await writer.write(b"x")
+    async with writer:
+        await writer.write(b"x" * 9)
+        await writer.commit()
+        with pytest.raises(ClosedError, match="is closed"):
+            await writer.write(b"x")
+    assert await what_is_left(driver) == (["key"], 0)
+
+
+@pytest.mark.parametrize("size", [3, 9], ids=["whole", "parts"])
+@pytest.mark.parametrize("end", ["left", "committed", "aborted"])
+async def test_a_writer_is_used_once(size: int, end: str) -> None:
+    driver = await new_driver()
+    async with driver.open_writer("bucket", "key") as writer:
+        await writer.write(b"x" * size)
+        if end == "committed":
+            await writer.commit()
+        elif end == "aborted":
+            await writer.abort()
+    info = writer.info
+    with pytest.raises(ClosedError, match="open another"):
+        async with writer:
+            pass
+    with pytest.raises(ClosedError, match="is closed"):
+        await writer.write(b"x")
+    assert writer.info is info
+    assert await what_is_left(driver) == ([] if end == "aborted" else ["key"], 0)
+
+
+async def test_a_writer_that_is_entered_again_is_still_that_of_its_block() -> None:
+    driver = await new_driver()
+    async with driver.open_writer("bucket", "key") as writer:
+        await writer.write(b"x" * 9)
+        with pytest.raises(ClosedError, match="open another"):
+            await writer.__aenter__()
+        await writer.write(b"x")
+    assert writer.info is not None
+    assert writer.info.size == 10
