@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import types
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
+
+T = TypeVar("T")
 
 WAYS = ("task", "timeout", "scope")
 
@@ -35,3 +39,45 @@ async def cancelled(how: str, work: Awaitable[object]) -> None:
                 asyncio.get_running_loop().call_later(_AFTER_S, scope.cancel)
                 await work
             assert scope.cancelled_caught
+
+
+async def cancelled_at(how: str, number: int, work: Coroutine[Any, Any, T]) -> T | None:
+    """What comes out of something that is cancelled when it waits for the n-th time; None where that ends it."""
+    match how:
+        case "task":
+            task = asyncio.current_task()
+            assert task is not None
+            try:
+                return await _stepping(work, number, task.cancel)
+            except asyncio.CancelledError:
+                task.uncancel()
+        case "timeout":
+            try:
+                async with asyncio.timeout(None) as limit:
+                    return await _stepping(work, number, lambda: limit.reschedule(0))
+            except TimeoutError:
+                pass
+        case _:
+            with anyio.CancelScope() as scope:
+                return await _stepping(work, number, scope.cancel)
+    return None
+
+
+@types.coroutine
+def _stepping(work: Coroutine[Any, Any, T], number: int, cancel: Callable[[], object]) -> Generator[Any, Any, T]:
+    step: Callable[[], Any] = partial(work.send, None)
+    count = 0
+    while True:
+        try:
+            waited_for = step()
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if count == number:
+            cancel()
+        count += 1
+        try:
+            yield waited_for
+            step = partial(work.send, None)
+        except BaseException as error:  # noqa: BLE001 - it goes on inside
+            step = partial(work.throw, error)

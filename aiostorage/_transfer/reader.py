@@ -117,7 +117,7 @@ class ObjectReader:
         """Exactly ``size`` bytes, fewer at the end; all that is left where it is negative or None.
 
         A read that fails or is cancelled has read nothing: the next one begins where it began. So it is
-        with :meth:`readinto` and :meth:`readline`.
+        with all that read, and with iteration.
         """
         left = -1 if size is None else size
         pieces: list[bytes] = []
@@ -245,20 +245,27 @@ class ObjectReader:
         await self._drop()
 
     async def _fill(self) -> bool:
-        """Have at least one byte in the buffer; False at the end."""
+        """Have at least one byte in the buffer; False at the end. If it fails or is cancelled, nothing has moved."""
         self._check_open()
         if self._taken < len(self._buffer):
             return True
+        try:
+            chunk = await self._next()
+            await self._verify(chunk)
+        except BaseException:
+            await self._reset(self._position)  # what has come, and was not taken, must come again
+            raise
+        self._buffer, self._taken = chunk, 0
+        return bool(chunk)
+
+    async def _next(self) -> bytes:
         await self.open()
         if self._reader is None:
             at = self._start + self._position
             if self._stop is not None and at >= self._stop:
-                return False
+                return b""
             self._reader = self._source.read_range(at, self._stop)
-        chunk = await self._reader.chunk()
-        await self._verify(chunk)
-        self._buffer, self._taken = chunk, 0
-        return bool(chunk)
+        return await self._reader.chunk()
 
     async def _verify(self, chunk: bytes) -> None:
         """Hash what comes in order from the first byte on, and compare when the last is there.

@@ -215,7 +215,7 @@ class RangeReader:
             if self._breaks and self._stop is not None:
                 message = f"the object was said to have more than the {self.position} bytes that came"
                 raise UnexpectedResponseError(message, **error.details()) from error
-            if self._stop is not None or not self.position:
+            if self._stop is not None:
                 raise
             self._stop = self.position  # nobody has said before how long the object is
             return False

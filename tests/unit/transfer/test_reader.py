@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from aiostorage import ChecksumMismatchError, ObjectHash
+from aiostorage.checksums import INLINE_BYTES
 from aiostorage.driver import Driver
 from aiostorage.providers._semantics import BytesBody
 from aiostorage.providers.memory.backend import MemoryBackend
+from tests.cancelling import WAYS, cancelled_at
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
     from pathlib import Path
 
     from aiostorage import Object, ReadOptions
@@ -32,7 +36,9 @@ class Body(BytesBody):
         super().__init__(whole.info, data, whole.start)
         self._backend = backend
         if not backend.says_size:
-            self.info, self.stop = replace(whole.info, size=None), None
+            self.info, self.stop = replace(self.info, size=None), None
+        if backend.says_hash is not None:
+            self.info = replace(self.info, object_hash=backend.says_hash)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         position, stop = self.start, self._backend.stall_at
@@ -42,17 +48,23 @@ class Body(BytesBody):
                 self._backend.stalled.set()
                 await asyncio.Event().wait()
             position += len(chunk)
+            await asyncio.sleep(0)
             yield chunk
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await asyncio.sleep(0)
 
 
 class Backend(MemoryBackend):
-    """Memory whose bodies come in chunks of a size, may stall, and may not say how large the object is."""
+    """Memory whose bodies come in chunks of a size, may stall, and may not say the object's size, or a wrong hash."""
 
     def __init__(self, *, chunk: int = 10, stall_at: int | None = None, says_size: bool = True) -> None:
         super().__init__()
         self.chunk = chunk
         self.stall_at = stall_at
         self.says_size = says_size
+        self.says_hash: ObjectHash | None = None
         self.stalled = asyncio.Event()
 
     async def get_object(self, container: str, key: str, options: ReadOptions) -> Body:
@@ -149,3 +161,52 @@ async def test_thousands_of_tiny_chunks_go_to_a_file(tmp_path: Path) -> None:
     async with stored(Backend(chunk=256), data) as obj:
         path = await obj.download(tmp_path / "file")
     assert path.read_bytes() == data
+
+
+async def next_chunk(stream: ObjectReader) -> bytes:
+    return await anext(stream, b"")
+
+
+# What is read with one chunk at a time; nothing at the end.
+STEPS: dict[str, Callable[[ObjectReader], Coroutine[None, None, bytes]]] = {
+    "read1": lambda stream: stream.read1(),
+    "async for": next_chunk,
+}
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("says_size", [True, False], ids=["known", "unknown"])
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_chunk_that_nobody_got_comes_again_wherever_its_reading_was_cancelled(
+    step: str, says_size: bool, how: str
+) -> None:
+    data = bytes(range(256)) * 2000
+    backend = Backend(chunk=INLINE_BYTES + 1, says_size=says_size)  # chunks are hashed in threads
+    async with stored(backend, data) as obj:
+        for begun in range(4):
+            for number in itertools.count():
+                async with obj.as_file() as stream:
+                    pieces = [await stream.read1() for _ in range(begun)]
+                    piece = await cancelled_at(how, number, STEPS[step](stream))
+                    assert stream.tell() == sum(map(len, pieces)) + len(piece or b"")
+                    pieces += [piece or b"", *[chunk async for chunk in stream]]
+                    assert b"".join(pieces) == data
+                if piece is not None:
+                    break
+
+
+@pytest.mark.parametrize("size", [0, 10, 100])
+@pytest.mark.parametrize("says_size", [True, False], ids=["known", "unknown"])
+@pytest.mark.parametrize("action", ["read", "read1", "readline", "async for"])
+async def test_bytes_that_were_not_stored_are_so_for_whoever_reads_on(action: str, says_size: bool, size: int) -> None:
+    backend = Backend(says_size=says_size)
+    backend.says_hash = ObjectHash(algorithm="crc32", value="12345678", scope="object")
+
+    async def read_to_the_end(stream: ObjectReader) -> None:
+        while await {**STEPS, **ACTIONS}[action](stream):
+            pass
+
+    async with stored(backend, DATA[:size]) as obj, obj.as_file() as stream:
+        for _ in range(3):
+            with pytest.raises(ChecksumMismatchError):
+                await read_to_the_end(stream)
