@@ -41,7 +41,8 @@ def growing_part_size(number: int, wanted: int, limits: Limits) -> int:
     """The size of part ``number`` (from 1) of an object whose size nobody knows yet.
 
     It doubles with every tenth of the parts that the provider allows: 8 MiB becomes 4 GiB, and
-    10,000 parts hold 8 TiB. Where all parts must be equal it is at least 16 MiB from the start.
+    10,000 parts hold 8 TiB. Where all parts must be equal it is at least 16 MiB from the start. It is
+    to be asked for when there is a byte to put into that part.
 
     Raises:
         InvalidArgumentError: The provider allows no further part.

@@ -90,6 +90,8 @@ async def upload(
             case StreamBody():
                 while first:
                     await parts.add_buffer(first)
+                    if parts.count == limits.max_parts and not await body.read(1):
+                        break  # it fits; a byte more is refused with its part
                     await parts.make_room(size := next(sizes))
                     first = await body.read(size)
         return await parts.complete()
