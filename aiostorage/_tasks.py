@@ -156,6 +156,14 @@ async def clean_up(work: Coroutine[None, None, None], *, grace_s: float = CLEANU
     return TimeoutError(f"not done within {grace_s:g} s") if task.cancelled() else task.exception()
 
 
+async def end(task: asyncio.Task[T]) -> None:
+    """Cancel a task and wait until it has ended, although the caller is being cancelled. Its error is nobody's."""
+    task.cancel()
+    cancelled = await _settle(task, CLEANUP_S)
+    if cancelled is not None:
+        raise cancelled
+
+
 async def _settle(task: asyncio.Task[T], grace_s: float) -> asyncio.CancelledError | None:
     """Wait for a task whatever happens, and end it when the time is over.
 

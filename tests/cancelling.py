@@ -17,27 +17,26 @@ T = TypeVar("T")
 
 WAYS = ("task", "timeout", "scope")
 
-_AFTER_S = 0.01
 
-
-async def cancelled(how: str, work: Awaitable[object]) -> None:
+async def cancelled(how: str, work: Awaitable[object], *, after_s: float = 0.01) -> None:
     """Wait for what does not end by itself until it is cancelled; whoever waited goes on."""
     match how:
         case "task":
             task = asyncio.current_task()
             assert task is not None
-            asyncio.get_running_loop().call_later(_AFTER_S, task.cancel)
+            asyncio.get_running_loop().call_later(after_s, task.cancel)
             with pytest.raises(asyncio.CancelledError):
                 await work
             task.uncancel()
         case "timeout":
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(_AFTER_S):
+                async with asyncio.timeout(after_s):
                     await work
         case _:
             with anyio.CancelScope() as scope:
-                asyncio.get_running_loop().call_later(_AFTER_S, scope.cancel)
+                asyncio.get_running_loop().call_later(after_s, scope.cancel)
                 await work
+                await asyncio.sleep(0)  # where a shield has kept it from what was waited for
             assert scope.cancelled_caught
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
+from aiostorage._tasks import end
 from aiostorage.errors import UnexpectedResponseError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ T = TypeVar("T")
 async def items(fetch: Callable[[str | None], Coroutine[None, None, Page[T]]]) -> AsyncGenerator[T, None]:
     """Every item of every page; the next page is on its way while those of this one are handed out.
 
-    Nothing else is held between two items: leaving early cancels that one request.
+    Nothing else is held between two items: leaving early cancels that one request, and waits until it has ended.
 
     Raises:
         UnexpectedResponseError: The service names a page again that it has named before.
@@ -41,11 +42,8 @@ async def items(fetch: Callable[[str | None], Coroutine[None, None, Page[T]]]) -
                 yield item
             if ahead is None:
                 return
-            task, ahead = ahead, None
-            page = await task
+            await asyncio.wait({ahead})
+            page, ahead = ahead.result(), None
     finally:
         if ahead is not None:
-            ahead.cancel()
-            await asyncio.wait({ahead})
-            if not ahead.cancelled():
-                ahead.exception()  # nobody will ask for it any more
+            await end(ahead)

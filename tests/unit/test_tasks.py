@@ -7,7 +7,8 @@ from contextlib import suppress
 import anyio
 import pytest
 
-from aiostorage._tasks import Group, clean_up, in_thread, run_to_end
+from aiostorage._tasks import Group, clean_up, end, in_thread, run_to_end
+from tests.cancelling import WAYS, cancelled
 
 pytestmark = pytest.mark.anyio
 
@@ -111,6 +112,26 @@ async def test_what_is_not_done_in_time_is_ended_and_says_so() -> None:
 
     assert str(await clean_up(wait(), grace_s=0.01)) == "not done within 0.01 s"
     assert was_ended
+
+
+@pytest.mark.parametrize("how", WAYS)
+async def test_a_task_that_is_ended_has_ended_although_its_caller_is_cancelled(how: str) -> None:
+    has_ended = False
+
+    async def wait() -> None:
+        nonlocal has_ended
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.03)
+            has_ended = True
+            raise KeyError("nobody's")
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    await cancelled(how, end(task))
+    assert has_ended
+    await end(task)  # again, which changes nothing
 
 
 async def test_a_thread_is_waited_for() -> None:

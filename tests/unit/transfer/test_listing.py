@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aiostorage import Page, UnexpectedResponseError
 from aiostorage._transfer import listing
+from tests.cancelling import WAYS, cancelled
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +84,58 @@ async def test_a_failing_page_raises_after_the_items_before_it() -> None:
         async for item in listing.items(pages.fetch):
             seen.append(item)  # noqa: PERF401 - what came before the error is what counts
     assert seen == [1, 2]
+
+
+class Slow(Pages):
+    """Pages of which one that is cancelled takes a while to end, as one does that is read in a thread."""
+
+    def __init__(self, pages: dict[str | None, Page[int]]) -> None:
+        super().__init__(pages)
+        self.under_way = 0
+
+    async def fetch(self, token: str | None) -> Page[int]:
+        self.under_way += 1
+        try:
+            return await super().fetch(token)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await asyncio.sleep(0.03)
+            self.under_way -= 1
+
+
+@pytest.mark.parametrize("how", WAYS)
+async def test_a_listing_that_is_left_when_it_is_cancelled_has_nothing_under_way(how: str) -> None:
+    pages = Slow(chain([1], [2], [3]))
+
+    async def read() -> None:
+        async with aclosing(listing.items(pages.fetch)) as items:
+            assert await anext(items) == 1
+            pages.gate.clear()
+            await asyncio.Event().wait()
+
+    await cancelled(how, read(), after_s=0.05)
+    assert (pages.cancelled, pages.under_way) == (1, 0)
+
+
+@pytest.mark.parametrize("how", WAYS)
+async def test_a_listing_whose_closing_is_cancelled_has_nothing_under_way(how: str) -> None:
+    pages = Slow(chain([1], [2], [3]))
+    items = listing.items(pages.fetch)
+    assert await anext(items) == 1
+    pages.gate.clear()
+    await asyncio.sleep(0)
+    await cancelled(how, items.aclose())
+    assert (pages.cancelled, pages.under_way) == (1, 0)
+
+
+@pytest.mark.parametrize("how", WAYS)
+async def test_a_listing_that_is_cancelled_as_it_waits_for_a_page_has_nothing_under_way(how: str) -> None:
+    pages = Slow(chain([1], [2], [3]))
+    items = listing.items(pages.fetch)
+    assert await anext(items) == 1
+    pages.gate.clear()
+    await cancelled(how, anext(items))
+    assert (pages.cancelled, pages.under_way) == (1, 0)
 
 
 @given(lead=st.integers(0, 20), loop=st.integers(1, 20))
