@@ -175,11 +175,12 @@ class Folder:
             raise
 
     def _prepare(self) -> None:
-        """The first time, also clear up what dead processes have left."""
-        if self.path in self._prepared and os.path.isdir(self.state):
+        """The first time, and when somebody has removed one, also clear up what dead processes have left."""
+        inner = [f"{self.state}/{name}" for name in ("metadata", "new", "uploads")]
+        if self.path in self._prepared and all(map(os.path.isdir, inner)):
             return
         self.check_exists()
-        for path in (self.state, *(f"{self.state}/{name}" for name in ("metadata", "new", "uploads"))):
+        for path in (self.state, *inner):
             with suppress(FileExistsError):
                 os.mkdir(path)
             _refuse_link(path)

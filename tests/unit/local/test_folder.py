@@ -266,6 +266,18 @@ async def test_what_a_dead_process_left_is_removed_in_time(box: Box) -> None:
     (new / "fresh").unlink()
 
 
+@pytest.mark.parametrize("name", ["metadata", "new", "uploads"])
+async def test_a_folder_of_ours_that_goes_missing_is_made_again(box: Box, name: str) -> None:
+    """As one that is empty does where somebody tidies up."""
+    await box.put("key")
+    shutil.rmtree(box.path / ".aiostorage" / name)
+    await box.put("key", b"new")
+    assert await box.get("key") == b"new"
+    shutil.rmtree(box.path / ".aiostorage" / name)
+    upload = await box.backend.create_upload("box", "parts", OPTIONS)
+    await box.backend.abort_upload(upload)
+
+
 # Links
 
 
