@@ -283,7 +283,9 @@ def _open_path(path: str | os.PathLike[str]) -> Body:
 def _open_file(file: DiskFile, *, is_ours: bool = False) -> FileBody | None:
     """The file by position; None where it has none, or no length that tells anything, as in ``/proc``."""
     status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode) or not status.st_size or not hasattr(os, "preadv"):
+    if not stat.S_ISREG(status.st_mode) or not hasattr(os, "preadv"):
+        return None
+    if not status.st_size and (not file.seekable() or os.preadv(file.fileno(), [bytearray(1)], 0)):
         return None
     return FileBody(file, start=file.tell(), is_ours=is_ours)
 

@@ -261,8 +261,18 @@ async def test_a_file_that_says_it_is_empty_and_is_not() -> None:
 
 
 async def test_a_file_that_is_empty(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    assert await content(await open_body(tmp_path / "file")) == b""
+    path, checkpoint = tmp_path / "file", tmp_path / "checkpoint"
+    path.touch()
+    with path.open("rb") as file:
+        for source in (path, file):
+            body = await open_body(source)
+            assert isinstance(body, FileBody)
+            assert await content(body) == b""
+    async with MemoryDriver() as driver:
+        container = await driver.create_container("bucket")
+        obj = await container.upload_object(path, "key", checkpoint=checkpoint)
+        assert await obj.read() == b""
+    assert not checkpoint.exists()
 
 
 async def test_a_file_that_does_not_wait_for_its_data_is_refused() -> None:
