@@ -400,6 +400,8 @@ class Driver(AdministrativeOperations, UploadOperations):
             ChecksumMismatchError: The bytes that came are not those that were stored.
             AlreadyExistsError: The file is there, and ``overwrite`` is False.
             InvalidNameError: The destination is a folder, and the object's name is no file's.
+            FileNotFoundError: The folder of the destination does not exist; none is made. That the object
+                is missing is an ``ObjectNotFoundError``, which is a FileNotFoundError, too.
         """
         check_keywords("download_object()", options, DownloadOptions.__optional_keys__)
         part_size, concurrency = self._transfer(options)

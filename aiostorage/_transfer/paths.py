@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import threading
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,7 @@ class FileWriter:
     Raises:
         AlreadyExistsError: There is a file, and it may not be replaced.
         InvalidNameError: The destination is a folder, and the key is no file's name.
+        OSError: There can be no file; a FileNotFoundError where there is no folder for it.
     """
 
     def __init__(self, destination: str | os.PathLike[str], key: str, *, overwrite: bool) -> None:
@@ -90,16 +92,19 @@ class FileWriter:
         name = f".{self._destination.name[:50]}.{secrets.token_hex(8)}.part"
         self._temporary = self._destination.with_name(name)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        self._descriptor = os.open(self._temporary, flags, 0o666)
+        try:
+            self._descriptor = os.open(self._temporary, flags, 0o666)
+        except OSError as error:
+            error.filename = str(self._destination)  # the caller has named no other
+            raise
+        self._position = threading.Lock()  # Windows has but one for all who read and write
         self._is_open = True
         self._is_published = False
 
     def write_at(self, offset: int, pieces: list[Buffer]) -> None:
         """Write pieces one after the other from ``offset`` on."""
-        if not hasattr(os, "pwritev"):
-            pieces = [b"".join(pieces)]
         while pieces:
-            written = os.pwritev(self._descriptor, pieces[:_MAX_PIECES], offset)
+            written = self._write_some(offset, pieces[:_MAX_PIECES])
             offset += written
             while pieces and written >= len(pieces[0]):
                 written -= len(pieces.pop(0))
@@ -108,7 +113,11 @@ class FileWriter:
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Read back what was written."""
-        return os.pread(self._descriptor, size, offset)
+        if hasattr(os, "pread"):
+            return os.pread(self._descriptor, size, offset)
+        with self._position:
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            return os.read(self._descriptor, size)
 
     def publish(self, *, fsync: bool) -> Path:
         """Make it appear, whole, and return its path.
@@ -137,6 +146,13 @@ class FileWriter:
         self._close()
         if not self._is_published:
             self._temporary.unlink(missing_ok=True)
+
+    def _write_some(self, offset: int, pieces: list[Buffer]) -> int:
+        if hasattr(os, "pwritev"):
+            return os.pwritev(self._descriptor, pieces, offset)
+        with self._position:
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            return os.write(self._descriptor, pieces[0])
 
     def _close(self) -> None:
         if self._is_open:

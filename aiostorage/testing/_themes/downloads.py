@@ -95,11 +95,12 @@ class Downloads(ContractBase):
         assert await in_folder(folder) == {}
 
     async def test_a_folder_that_is_missing(self, container: Container, witness: Witness, folder: Path) -> None:
-        """Folders are not made, and the error is the system's own."""
+        """Folders are not made, and the error is the system's own, about the path that was named."""
         await witness.put(container.name, "key", b"content")
         with pytest.raises(FileNotFoundError) as caught:
             await container.download_object("key", folder / "missing" / "file")
         assert type(caught.value) is FileNotFoundError
+        assert caught.value.filename == str(folder / "missing" / "file")
         assert await in_folder(folder) == {}
 
     async def test_a_progress_callback_that_fails_a_download(

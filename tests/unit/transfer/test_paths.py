@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,33 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     file.discard()
     assert target.read_bytes() == b"hello there"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_system_without_reads_and_writes_by_position(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Windows is."""
+    for name in ("pread", "preadv", "pwrite", "pwritev"):
+        monkeypatch.delattr(os, name)
+    size, parts = 1000, 8
+    content = os.urandom(size * parts)
+    file = FileWriter(tmp_path / "file", "key", overwrite=True)
+
+    def write_and_read(start: int) -> bytes:
+        middle = start + size // 2
+        file.write_at(start, [b"", content[start:middle], memoryview(content)[middle : start + size]])
+        return file.read_at(start, size)
+
+    with ThreadPoolExecutor(parts) as threads:
+        assert b"".join(threads.map(write_and_read, range(0, len(content), size))) == content
+    file.publish(fsync=False)
+    assert (tmp_path / "file").read_bytes() == content
+
+
+def test_a_missing_folder_is_told_by_the_path_that_was_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for destination in (tmp_path / "none" / "file", tmp_path / "file" / "file"):
+        with pytest.raises((FileNotFoundError, NotADirectoryError)) as caught:
+            FileWriter(destination, "key", overwrite=True)
+        assert caught.value.filename == str(destination)
 
 
 def test_a_discarded_file_leaves_nothing(tmp_path: Path) -> None:
