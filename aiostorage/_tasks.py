@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
+from weakref import WeakSet
 
 import anyio
+
+from aiostorage._threads import call_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -69,7 +72,7 @@ class Group:
         ``finish`` is called when it has ended, also where it was cancelled before its first step: then no
         ``finally`` of ``work`` runs.
         """
-        task = asyncio.create_task(work)
+        task = _start_kept(work) if self._parent in _kept else asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._end)
         if finish is not None:
@@ -122,15 +125,17 @@ async def run_to_end(
 
     For requests whose effect must be known before anything else is done. When the caller is cancelled
     and the work has succeeded all the same, ``undo`` gets its result. The cancellation then goes on.
-    It does not matter whether a task, an ``asyncio.timeout`` or an anyio scope was cancelled.
+    It does not matter whether a task, an ``asyncio.timeout`` or an anyio scope was cancelled, or all tasks
+    because the program ends. But what the work waits for is only safe then where it is no task, or one of
+    a :class:`Group`: a connection that is just being made breaks off, and the work ends in that.
     """
-    task = asyncio.create_task(work)
+    task = _start_kept(work)
     try:
         await asyncio.wait({task})
     except asyncio.CancelledError:
         await _settle(task, grace_s)
         if undo is not None and not task.cancelled() and task.exception() is None:
-            await _settle(asyncio.ensure_future(_run(undo(task.result()))), grace_s)
+            await _settle(_start_kept(_run(undo(task.result()))), grace_s)
         raise
     return task.result()
 
@@ -141,15 +146,22 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     A thread cannot be stopped: when the caller is cancelled, this waits for the function to return,
     however long that takes, so that nobody closes a file under it.
     """
-    return await run_to_end(asyncio.to_thread(function, *args, **kwargs), grace_s=math.inf)
+    future = call_in(None, function, *args, **kwargs)
+    try:
+        await asyncio.wait({future})
+    except asyncio.CancelledError:
+        await _settle(future, math.inf)
+        raise
+    return future.result()
 
 
 async def clean_up(work: Coroutine[None, None, None], *, grace_s: float = CLEANUP_S) -> BaseException | None:
     """Run ``work`` although the caller is being cancelled; the error that it ended in, if any.
 
-    It has ``grace_s`` seconds; what is not done then is ended, and the error is a ``TimeoutError``.
+    It has ``grace_s`` seconds; what is not done then is ended, and the error is a ``TimeoutError``. The end
+    of the program is as for :func:`run_to_end`.
     """
-    task = asyncio.create_task(work)
+    task = _start_kept(work)
     cancelled = await _settle(task, grace_s)
     if cancelled is not None:
         raise cancelled
@@ -164,8 +176,25 @@ async def end(task: asyncio.Task[T]) -> None:
         raise cancelled
 
 
-async def _settle(task: asyncio.Task[T], grace_s: float) -> asyncio.CancelledError | None:
-    """Wait for a task whatever happens, and end it when the time is over.
+_kept: WeakSet[asyncio.Task[object]] = WeakSet()
+
+
+def _start_kept(work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+    """A task that is ended by who began it, and by nobody else.
+
+    ``asyncio.run`` cancels all tasks in the end, and many programs do so themselves when they are told to end.
+    Who began this one is among them, and waits for it.
+
+    Source: https://docs.python.org/3/library/asyncio-extending.html#task-lifetime-support
+    """
+    task = asyncio.create_task(work)
+    asyncio._unregister_task(task)  # pyright: ignore[reportPrivateUsage] # documented, by this name
+    _kept.add(task)
+    return task
+
+
+async def _settle(task: asyncio.Future[T], grace_s: float) -> asyncio.CancelledError | None:
+    """Wait for a task or a thread whatever happens, and end it when the time is over.
 
     Returns a cancellation that came while waiting: the caller's to raise, once it has cleaned up.
     """

@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
-from aiostorage._tasks import Group, clean_up, end, in_thread, run_to_end
+from aiostorage._tasks import Group, clean_up, each, end, in_thread, run_to_end
 from tests.cancelling import WAYS, cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 pytestmark = pytest.mark.anyio
 
@@ -152,6 +157,125 @@ async def test_a_thread_is_waited_for() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended
+
+
+ENDS = ["asyncio.run", "anyio.run", "cancel all"]
+
+
+def run_and_leave(how: str, begin: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run a program that ends while something is under way: all tasks are cancelled then, whoever began them."""
+
+    async def main() -> None:
+        await begin()
+        if how == "cancel all":  # as many programs do by themselves
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    if how == "anyio.run":
+        anyio.run(main)
+    else:
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_work_runs_to_its_end_when_the_program_ends(how: str) -> None:
+    work, undone, tasks = Work(), [], []
+
+    async def undo(result: str) -> None:
+        await asyncio.sleep(0)
+        undone.append(result)
+
+    async def begin() -> None:
+        tasks.append(asyncio.create_task(run_to_end(work(), undo=undo)))
+        await work.began.wait()
+        asyncio.get_running_loop().call_later(0.01, work.gate.set)
+
+    run_and_leave(how, begin)
+    assert work.ended
+    assert undone == ["result"]
+    assert tasks[0].cancelled()
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_clean_up_runs_to_its_end_when_the_program_ends(how: str) -> None:
+    """So do the tasks of a group in it."""
+    work, results, tasks = Work(), [], []
+
+    async def part(_: int) -> str:
+        return await work()
+
+    async def clean() -> None:
+        results.append(await each(part, range(3), at_once=2))
+
+    async def begin() -> None:
+        tasks.append(asyncio.create_task(clean_up(clean())))
+        await work.began.wait()
+        asyncio.get_running_loop().call_later(0.01, work.gate.set)
+
+    run_and_leave(how, begin)
+    assert results == [["result"] * 3]
+    assert tasks[0].cancelled()
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_thread_is_waited_for_when_the_program_ends(how: str) -> None:
+    started, events, tasks = asyncio.Event(), [], []
+
+    def block(loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_soon_threadsafe(started.set)
+        time.sleep(0.05)
+        events.append("the thread")
+
+    async def call() -> None:
+        try:
+            await in_thread(block, asyncio.get_running_loop())
+        finally:
+            events.append("its caller")
+
+    async def begin() -> None:
+        tasks.append(asyncio.create_task(call()))
+        await started.wait()
+
+    run_and_leave(how, begin)
+    assert events == ["the thread", "its caller"]
+    assert tasks[0].cancelled()
+
+
+def test_a_group_ends_with_the_program() -> None:
+    """Its tasks are no clean-up."""
+    ended = []
+
+    async def run() -> None:
+        async with Group() as group:
+            group.start(wait())
+
+    async def wait() -> None:
+        try:
+            await forever()
+        finally:
+            ended.append(True)
+
+    async def main() -> None:
+        task = asyncio.create_task(run())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not task.done()
+
+    asyncio.run(main())
+    assert ended
+
+
+async def test_a_function_that_stops_an_iteration_has_failed() -> None:
+    """No future can hold that, and before Python 3.12 nobody is told."""
+
+    def stop() -> None:
+        raise StopIteration
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        async with asyncio.timeout(5):
+            await in_thread(stop)
 
 
 async def fail(error: Exception | None = None) -> None:
