@@ -13,10 +13,11 @@ import logging
 import os
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, TypeVar
 
 from aiostorage._tasks import in_thread, run_to_end
+from aiostorage._threads import OwnThread, call_in
 from aiostorage.checksums import digest
 from aiostorage.errors import InvalidArgumentError
 from aiostorage.models import Buffer
@@ -52,7 +53,10 @@ class AsyncReadable(Protocol):
 
 
 class Readable(Protocol):
-    """A synchronous file, opened for bytes. It is read in a thread."""
+    """A synchronous file, opened for bytes. It is read in a thread of its own.
+
+    A read that blocks when the upload is cancelled goes on in that thread, and the upload does not wait for it.
+    """
 
     def read(self, size: int, /) -> bytes:
         """At most ``size`` bytes; empty at the end."""
@@ -242,7 +246,7 @@ async def open_body(source: Source, *, size: int | None = None) -> Body:
         # For all pyright knows, an Iterable[Buffer] may be a memoryview of buffers.
         return MemoryBody(source)  # pyright: ignore[reportArgumentType]
     if isinstance(source, str | os.PathLike):
-        # Opening a pipe may take for ever, and a file that is opened too late is closed.
+        # A file that is opened too late, as where a network is slow, is closed.
         return await run_to_end(asyncio.to_thread(_open_path, source), grace_s=_OPEN_GRACE_S, undo=_close)
     if isinstance(source, io.BytesIO):
         return MemoryBody(memoryview(source.getvalue())[source.tell() :])
@@ -254,11 +258,13 @@ async def open_body(source: Source, *, size: int | None = None) -> Body:
         raise InvalidArgumentError("the source file is in text mode; open it with 'rb'")
     # StreamReader is both readable and iterable: reading it by size avoids a line at a time.
     if _has_read(source):
-        return StreamBody(_read_chunks(source.read), size=size)
+        return _open_stream(partial(_read_chunks, source.read), size=size)
     if isinstance(source, AsyncIterable):
         return StreamBody(aiter(source), size=size)
     if isinstance(source, Iterable):
-        return _open_iterator(iter(source), size)
+        iterator = iter(source)
+        close = iterator.close if inspect.isgenerator(iterator) else None
+        return _open_stream(partial(_take_chunks, iterator), size=size, close=close)
     raise InvalidArgumentError(f"a {type(source).__name__} cannot be uploaded")
 
 
@@ -268,15 +274,36 @@ def _is_disk_file(source: object) -> TypeGuard[DiskFile]:
     return type(raw) is io.FileIO and isinstance(source, io.BufferedReader | io.BufferedRandom | io.FileIO)
 
 
+class _Pipe:
+    """A pipe or a device, which is opened when it is first read: that may take for ever, too."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        self._file: io.FileIO | None = None
+
+    def read(self, size: int, /) -> bytes | None:
+        if self._file is None:
+            self._file = open(self._path, "rb", buffering=0)  # noqa: SIM115 - closed by the body
+        return self._file.read(size)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
 def _open_path(path: str | os.PathLike[str]) -> Body:
+    mode = os.stat(path).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        pipe = _Pipe(path)
+        return _open_stream(partial(_read_chunks, pipe.read), close=pipe.close)
     file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by the body
     try:
         body = _open_file(file, is_ours=True)
     except BaseException:
         file.close()
         raise
-    if body is None:  # a pipe or a device: no length, no positions
-        return StreamBody(_read_chunks(file.read), on_close=lambda: asyncio.to_thread(file.close))
+    if body is None:
+        return _open_stream(partial(_read_chunks, file.read), close=file.close)
     return body
 
 
@@ -290,22 +317,26 @@ def _open_file(file: DiskFile, *, is_ours: bool = False) -> FileBody | None:
     return FileBody(file, start=file.tell(), is_ours=is_ours)
 
 
-def _open_iterator(iterator: Iterator[Buffer], size: int | None) -> StreamBody:
-    async def close() -> None:
-        if inspect.isgenerator(iterator):
-            with suppress(ValueError):  # a thread that was left behind by a cancellation is still inside it
-                await asyncio.to_thread(iterator.close)
-
-    async def chunks() -> AsyncIterator[Buffer]:
-        while batch := await asyncio.to_thread(_take, iterator):
-            for chunk in batch:
-                yield chunk
-
-    return StreamBody(chunks(), size=size, on_close=close)
+def _open_stream(
+    chunks: Callable[[OwnThread], AsyncIterator[Buffer]],
+    *,
+    size: int | None = None,
+    close: Callable[[], None] | None = None,
+) -> StreamBody:
+    """What may block when it is read, and when it is closed: it does so in a thread that nobody else needs."""
+    thread = OwnThread()
+    return StreamBody(chunks(thread), size=size, on_close=partial(thread.aclose, close))
 
 
 async def _close(body: Body) -> None:
     await body.aclose()
+
+
+async def _take_chunks(iterator: Iterator[Buffer], thread: OwnThread) -> AsyncIterator[Buffer]:
+    """Chunks of an iterator, whose own code runs in the thread."""
+    while batch := await call_in(thread, _take, iterator):
+        for chunk in batch:
+            yield chunk
 
 
 def _take(iterator: Iterator[Buffer]) -> list[bytes]:
@@ -320,11 +351,13 @@ def _take(iterator: Iterator[Buffer]) -> list[bytes]:
     return batch
 
 
-async def _read_chunks(read: Callable[[int], bytes | Awaitable[bytes | None] | None]) -> AsyncIterator[Buffer]:
-    """Chunks of a file-like source. A plain function is called in a thread; what is awaitable is awaited."""
+async def _read_chunks(
+    read: Callable[[int], bytes | Awaitable[bytes | None] | None], thread: OwnThread
+) -> AsyncIterator[Buffer]:
+    """Chunks of a file-like source. A plain function is called in the thread; what is awaitable is awaited."""
     is_async = inspect.iscoroutinefunction(read)
     while True:
-        chunk = read(READ_BYTES) if is_async else await asyncio.to_thread(read, READ_BYTES)
+        chunk = read(READ_BYTES) if is_async else await call_in(thread, read, READ_BYTES)
         if inspect.isawaitable(chunk):
             chunk = await chunk
         if chunk is None:

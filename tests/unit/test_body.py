@@ -9,6 +9,7 @@ import tarfile
 import tempfile
 import threading
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiostorage import InvalidArgumentError, MemoryDriver
+from aiostorage._tasks import in_thread
 from aiostorage.body import FileBody, MemoryBody, StreamBody, open_body
+from tests.waiting import settles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -341,3 +344,120 @@ async def test_an_iterator_that_cannot_be_closed_hides_no_error(caplog: pytest.L
         obj = await container.upload_object(BadlyClosed(StopAsyncIteration()), "key")
         assert await obj.read() == b"first"
     assert "could not be closed" in caplog.text
+
+
+def threads_of_sources() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "aiostorage source"]
+
+
+class Silent:
+    """A pipe to which nobody writes, and a timer that ends it at last, for tests that fail."""
+
+    def __init__(self, end_s: float = 5.0) -> None:
+        reading, self._writing = os.pipe()
+        self.file = os.fdopen(reading, "rb", buffering=0)
+        self._timer = threading.Timer(end_s, os.close, [self._writing])
+
+    def __enter__(self) -> io.FileIO:
+        self._timer.start()
+        assert isinstance(self.file, io.FileIO)
+        return self.file
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer.is_alive():
+            self._timer.cancel()
+            self._timer.join()
+            os.close(self._writing)
+
+
+async def left(body: Body) -> None:
+    """What is read of a body by somebody who is cancelled then; both take no time."""
+    assert isinstance(body, StreamBody)
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await body.read(1)
+    await body.aclose()
+    assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_sources_that_say_nothing_hold_nobody_up() -> None:
+    with ExitStack() as stack:
+        silent = [stack.enter_context(Silent()) for _ in range(40)]  # a loop has 32 threads at most for all it does
+        bodies = [await open_body(file) for file in silent]
+        async with asyncio.TaskGroup() as group:
+            for body in bodies:
+                group.create_task(left(body))
+            await asyncio.sleep(0.01)
+            began = asyncio.get_running_loop().time()
+            await in_thread(os.getpid)
+            assert asyncio.get_running_loop().time() - began < 2
+    assert await settles(lambda: not threads_of_sources())
+    for file in silent:
+        file.close()
+
+
+async def test_a_pipe_that_nobody_opens_at_the_other_end_holds_nobody_up(tmp_path: Path) -> None:
+    """When somebody does, it is closed."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    timer = threading.Timer(5, path.write_bytes, [b""])
+    timer.start()
+    try:
+        await left(await open_body(path))
+    finally:
+        timer.cancel()
+    assert threads_of_sources()
+    writing = os.open(path, os.O_WRONLY)
+    try:
+        os.write(writing, DATA)
+        assert await settles(lambda: not threads_of_sources())
+        with pytest.raises(BrokenPipeError):
+            os.write(writing, DATA)
+    finally:
+        os.close(writing)
+
+
+async def test_a_generator_that_is_left_behind_is_closed_when_it_goes_on() -> None:
+    go_on, events = threading.Event(), []
+
+    def plain() -> Iterator[bytes]:
+        try:
+            yield b"first"
+            go_on.wait(5)
+            yield bytes(1 << 20)
+            events.append("goes on")
+        finally:
+            events.append("closed")
+
+    body = await open_body(plain())
+    await left(body)
+    assert events == []
+    go_on.set()
+    assert await settles(lambda: not threads_of_sources())
+    assert events == ["closed"]
+
+
+async def test_the_thread_of_a_source_ends_with_it() -> None:
+    for is_closed in (True, False):
+        body = await open_body(generator())
+        assert isinstance(body, StreamBody)
+        await body.read(10)
+        assert len(threads_of_sources()) == 1
+        if is_closed:
+            await body.aclose()
+        del body
+        gc.collect()
+        assert await settles(lambda: not threads_of_sources())
+
+
+async def test_a_file_that_stops_an_iteration_has_failed() -> None:
+    """No future can hold that, and before Python 3.12 nobody is told."""
+
+    class Stopping:
+        def read(self, _: int, /) -> bytes:
+            raise StopIteration
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        async with asyncio.timeout(5):
+            await content(await open_body(Stopping()))

@@ -80,6 +80,32 @@ def test_a_writer_that_was_forgotten_publishes_nothing_and_keeps_no_interpreter(
     assert "/aiostorage/" not in ended.stderr  # no traceback of ours
 
 
+def test_a_pipe_that_says_nothing_keeps_no_interpreter() -> None:
+    """Neither one that nobody opens at the other end, nor one that is open there, nor standard input."""
+    ended = run("""
+    import tempfile
+    watchdog = threading.Timer(20, os._exit, [1])
+    watchdog.daemon = True
+    watchdog.start()
+
+    async def main():
+        async with aiostorage.MemoryDriver() as driver:
+            container = await driver.create_container("bucket")
+            reading, writing = os.pipe()
+            os.dup2(reading, 0)
+            path = tempfile.mkdtemp() + "/pipe"
+            os.mkfifo(path)
+            for source in (path, open(reading, "rb"), sys.stdin.buffer):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await container.upload_object(source, "key")
+
+    asyncio.run(main())
+    print("the end")
+    """)
+    assert (ended.returncode, ended.stdout.strip()) == (0, "the end"), ended.stderr
+
+
 def test_a_driver_that_was_closed_leaves_no_word_at_the_end() -> None:
     """All warnings are on: no unclosed session, no closed loop, no pending task."""
     ended = run(
