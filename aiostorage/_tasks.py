@@ -193,6 +193,12 @@ def _start_kept(work: Coroutine[None, None, T]) -> asyncio.Task[T]:
     return task
 
 
+def all_tasks() -> set[asyncio.Task[object]]:
+    """The tasks of the loop that runs, those included that :func:`asyncio.all_tasks` does not tell."""
+    loop = asyncio.get_running_loop()
+    return asyncio.all_tasks() | {task for task in _kept if not task.done() and task.get_loop() is loop}
+
+
 async def _settle(task: asyncio.Future[T], grace_s: float) -> asyncio.CancelledError | None:
     """Wait for a task or a thread whatever happens, and end it when the time is over.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from aiostorage._tasks import all_tasks
 from tests import guards
 from tests.contract.s3_witness import boto3_client
 from tests.servers.azurite import AzuriteServer, AzuriteTLSServer
@@ -78,7 +78,7 @@ def _guards(_clean_environment: None) -> Iterator[None]:
 
 @pytest.fixture
 async def _no_task_left() -> AsyncIterator[None]:
-    before = asyncio.all_tasks()
+    before = all_tasks()
     yield
     left = await guards.tasks_left(before)
     assert not left, f"the test left tasks running: {left}"

@@ -13,6 +13,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 import aiostorage
+from aiostorage._tasks import all_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set
@@ -78,7 +79,7 @@ async def tasks_left(before: Set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
     have a second to notice that their connections are closed.
     """
     await asyncio.sleep(0)  # a task that was awaited is done, and is now taken off the list
-    new = {task for task in asyncio.all_tasks() - before if not _name(task).startswith("TestRunner.")}  # anyio's own
+    new = {task for task in all_tasks() - before if not _name(task).startswith("TestRunner.")}  # anyio's own
     ours = {task for task in new if _file(task).startswith(PACKAGE)}
     others = new - ours
     if others and not ours:

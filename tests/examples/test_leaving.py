@@ -19,6 +19,7 @@ import uvicorn
 from aiohttp import web
 
 from aiostorage import LocalDriver
+from aiostorage._tasks import all_tasks
 from examples import aiohttp_app, fastapi_app
 from tests.examples.apps import APPS, MIB
 
@@ -112,7 +113,7 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 async def test_a_client_that_leaves_a_download(port: int, how: str, driver: LocalDriver, tmp_path: Path) -> None:
     store = tmp_path / "store"
     await driver.upload_object(bytes(LARGE), "files", "large")
-    before = asyncio.all_tasks()
+    before = all_tasks()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
@@ -121,7 +122,7 @@ async def test_a_client_that_leaves_a_download(port: int, how: str, driver: Loca
 
     writer.close() if how == "close" else writer.transport.abort()
     await until(lambda: not open_files(store))
-    await until(lambda: not asyncio.all_tasks() - before)
+    await until(lambda: not all_tasks() - before)
 
 
 @pytest.mark.usefixtures("_quiet")
@@ -132,7 +133,7 @@ async def test_a_client_that_leaves_an_upload(
 ) -> None:
     store = tmp_path / "store"
     await driver.upload_object(b"old", "files", "large")
-    were, before = files(store), asyncio.all_tasks()
+    were, before = files(store), all_tasks()
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"PUT /files/large HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode())
     body = bytes(5 * MIB)
@@ -149,7 +150,7 @@ async def test_a_client_that_leaves_an_upload(
     writer.close() if how == "close" else writer.transport.abort()
     await until(is_over)
     await until(lambda: not open_files(store))
-    await until(lambda: not asyncio.all_tasks() - before)
+    await until(lambda: not all_tasks() - before)
     assert await driver.container("files").object("large").read() == b"old"
     assert files(store) == were
 
@@ -158,7 +159,7 @@ async def test_storage_that_fails_in_the_middle(port: int, driver: LocalDriver, 
     """The client sees that the answer is not complete, and no second answer in the middle of the first."""
     store = tmp_path / "store"
     await driver.upload_object(b"\x01" * LARGE, "files", "large")
-    before = asyncio.all_tasks()
+    before = all_tasks()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
     head = await reader.readuntil(b"\r\n\r\n")
@@ -173,4 +174,4 @@ async def test_storage_that_fails_in_the_middle(port: int, driver: LocalDriver, 
     assert received == b"\x01" * len(received)
     writer.close()
     await until(lambda: not open_files(store))
-    await until(lambda: not asyncio.all_tasks() - before)
+    await until(lambda: not all_tasks() - before)

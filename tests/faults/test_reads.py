@@ -21,6 +21,7 @@ from aiostorage import (
     StorageConnectionError,
     UnexpectedResponseError,
 )
+from aiostorage._tasks import all_tasks
 from tests.scripted import Answer, ScriptedServer, Seen, reset
 
 if TYPE_CHECKING:
@@ -432,6 +433,6 @@ async def test_leaving_a_body_early_leaves_no_task() -> None:
     async with ScriptedServer(answer=honest) as server, driver(server) as storage:
         async with storage.container("bucket").object("key").as_file() as stream:
             await stream.read(3)
-            before = asyncio.all_tasks()
+            before = all_tasks()
         await asyncio.sleep(0)  # a generator that was dropped would be closed now, by a task of its own
-        assert asyncio.all_tasks() <= before
+        assert all_tasks() <= before

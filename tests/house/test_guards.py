@@ -12,6 +12,7 @@ import anyio
 import pytest
 from blockbuster import BlockingError
 
+from aiostorage._tasks import all_tasks
 from tests import guards
 
 
@@ -51,7 +52,7 @@ async def test_the_package_must_not_block() -> None:
 async def test_a_task_of_the_package_must_not_stay() -> None:
     names: dict[str, object] = {"asyncio": asyncio}
     exec(compile("async def wait(): await asyncio.sleep(0.01)", f"{guards.PACKAGE}/somewhere.py", "exec"), names)
-    before = asyncio.all_tasks()
+    before = all_tasks()
     task = asyncio.create_task(names["wait"]())  # type: ignore[operator]  # it comes out of exec
     assert await guards.tasks_left(before) == [task]
     await task
@@ -60,7 +61,7 @@ async def test_a_task_of_the_package_must_not_stay() -> None:
 
 @pytest.mark.anyio
 async def test_a_task_of_a_test_may_stay_a_moment_but_not_for_good() -> None:
-    before = asyncio.all_tasks()
+    before = all_tasks()
     short = asyncio.create_task(asyncio.sleep(0.01))
     assert await guards.tasks_left(before) == []
     assert short.done()

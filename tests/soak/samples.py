@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import gc
 import os
 from dataclasses import dataclass, fields
 from statistics import median
+
+from aiostorage._tasks import all_tasks
 
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", int)  # of glibc; elsewhere the numbers are only larger
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -37,9 +38,7 @@ def sample() -> Sample:
             continue
         handles += 1
         sockets += target.startswith("socket:")
-    return Sample(
-        rss_mib=resident * _PAGE_BYTES / 2**20, handles=handles, connections=sockets, tasks=len(asyncio.all_tasks())
-    )
+    return Sample(rss_mib=resident * _PAGE_BYTES / 2**20, handles=handles, connections=sockets, tasks=len(all_tasks()))
 
 
 SHARE = 1.10

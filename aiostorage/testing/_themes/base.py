@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, cast
 
 import pytest
 
+from aiostorage._tasks import all_tasks
 from aiostorage.models import EMPTY, Capabilities
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class ContractBase:
     @pytest.fixture(autouse=True)
     async def _no_task_left(self, driver: Driver) -> AsyncIterator[None]:
         """Every task ends before the call that began it returns."""
-        before = asyncio.all_tasks()
+        before = all_tasks()
         yield
         assert not await tasks_left(before)
 
@@ -187,7 +188,7 @@ async def tasks_left(before: set[asyncio.Task[object]]) -> set[asyncio.Task[obje
 
     Leaving the loop over an asynchronous generator early ends the generator in a task of its own.
     """
-    left = {task for task in asyncio.all_tasks() - before if "TestRunner." not in str(task.get_coro())}  # anyio's own
+    left = {task for task in all_tasks() - before if "TestRunner." not in str(task.get_coro())}  # anyio's own
     if left:
         _, left = await asyncio.wait(left, timeout=1)
     return left

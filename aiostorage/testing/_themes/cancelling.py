@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from aiostorage._tasks import all_tasks
 from aiostorage.drivers import MemoryDriver
 from aiostorage.errors import ContainerNotFoundError
 from aiostorage.testing._themes.base import ContractBase, tasks_left
@@ -242,7 +243,7 @@ class Cancelling(ContractBase):
 
 async def run(way: str, work: Work) -> bool:
     """Do work that is handed a function to cancel it with; whether that has ended it. No task is left then."""
-    before = asyncio.all_tasks()
+    before = all_tasks()
     is_cancelled = await _run(way, work)
     assert not await tasks_left(before)
     return is_cancelled

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aiostorage._tasks import all_tasks
 from aiostorage.errors import ContainerNotFoundError, InvalidArgumentError
 from aiostorage.models import Prefix
 from aiostorage.testing._themes.base import ContractBase, Deviation, tasks_left, verifies
@@ -137,7 +138,7 @@ class Listing(ContractBase):
     async def test_leaving_a_listing_early(self, driver: Driver, container: Container, witness: Witness) -> None:
         """A loop that is left after ten objects asks for no further page, and leaves no task."""
         await put_all(witness, container, [f"{number:02}" for number in range(25)])
-        before = asyncio.all_tasks()
+        before = all_tasks()
         names: list[str] = []
         with Watch(driver) as watch:
             async for obj in container.list_objects(page_size=5):
@@ -151,7 +152,7 @@ class Listing(ContractBase):
     async def test_an_error_in_the_loop(self, container: Container, witness: Witness) -> None:
         """It comes out as it is, and nothing goes on behind it."""
         await put_all(witness, container, [f"{number:02}" for number in range(9)])
-        before = asyncio.all_tasks()
+        before = all_tasks()
         with pytest.raises(ZeroDivisionError):
             await self._divide_by_zero(container)
         assert not await tasks_left(before)
