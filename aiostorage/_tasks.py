@@ -54,11 +54,13 @@ class Group:
         if error is not None:
             self._cancel_all()
         while self._tasks:
-            try:
-                await asyncio.wait(self._tasks)
-            except asyncio.CancelledError as cancelled:
-                outside = cancelled
-                self._cancel_all()
+            # A scope of anyio cancels whoever is in it at each turn of the loop, and once is enough.
+            with anyio.CancelScope(shield=outside is not None):
+                try:
+                    await asyncio.wait(self._tasks)
+                except asyncio.CancelledError as cancelled:
+                    outside = cancelled
+                    self._cancel_all()
         if error is not None and not isinstance(error, asyncio.CancelledError):
             return  # it goes on
         if outside is not None:

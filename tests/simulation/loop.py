@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MANY_TURNS = 10_000
+"""Turns of the loop at one moment that are more than any call needs: a real loop would burn a processor."""
+
 
 class HangError(AssertionError):
     """Somebody waits for what will never happen."""
@@ -52,6 +55,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._selector = self  # what waits for sockets elsewhere
         self._clock_resolution = 1e-9  # that of the machine's clock is another everywhere
+        self._turns = 0
         self.steps = 0
         self.tasks: list[NumberedTask] = []
         self.origin_of_tasks: Callable[[], object] = lambda: None
@@ -65,6 +69,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """What the base class calls when nothing is ready: the time passes."""
         if timeout is None:
             raise HangError(f"at {self._now:.3f} s nothing will ever happen again")
+        self._turns = 0 if timeout else self._turns + 1
+        if self._turns > _MANY_TURNS:
+            raise HangError(f"at {self._now:.3f} s somebody works and works while no time passes")
         self._now += timeout
         if self._now > self._end_s:
             raise HangError(f"it is not over after {self._end_s} s")

@@ -376,3 +376,25 @@ async def test_the_tasks_of_a_group_end_before_its_block_does() -> None:
         assert is_clean
         assert not work.ended
         await group.cancel()  # of nothing
+
+
+async def test_tasks_that_take_time_to_end_are_cancelled_once() -> None:
+    """A scope of anyio cancels again at each turn of the loop; all would turn as fast as they can until the end."""
+    cancellations = 0
+
+    async def slow() -> None:
+        nonlocal cancellations
+        deadline = asyncio.get_running_loop().time() + 0.05
+        while (left := deadline - asyncio.get_running_loop().time()) > 0:
+            try:
+                await asyncio.sleep(left)
+            except asyncio.CancelledError:
+                cancellations += 1
+
+    with anyio.CancelScope() as scope:
+        async with Group() as group:
+            group.start(slow())
+            await asyncio.sleep(0)
+            scope.cancel()
+    assert scope.cancelled_caught
+    assert cancellations == 1
