@@ -10,6 +10,7 @@ from aiostorage.errors import AuthenticationError, UnexpectedResponseError, Unsu
 from aiostorage.providers.gcs.credentials.impersonation import account_url, ask_iam
 
 if TYPE_CHECKING:
+    from aiostorage._http.asking import Network
     from aiostorage.providers.gcs.credentials import Identities
     from aiostorage.providers.gcs.credentials.values import TokenSource
 
@@ -40,19 +41,23 @@ class IAMSigner:
     Args:
         email: The service account.
         base: Who asks; needs the role "Service Account Token Creator" on that account.
-        identities: For the network.
+        network: The way to IAM.
+        delegates: Accounts in between, each of which may act as the next.
 
     Source: https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/signBlob
     """
 
-    def __init__(self, email: str, base: TokenSource, identities: Identities) -> None:
+    def __init__(self, email: str, base: TokenSource, network: Network, delegates: tuple[str, ...] = ()) -> None:
         self.email: str = email
         self._base = base
-        self._network = identities.network
+        self._network = network
+        self._delegates = delegates
 
     async def sign(self, content: bytes) -> bytes:
         """A signature, for which a request is made."""
         resource: dict[str, object] = {"payload": b64encode(content).decode()}
+        if self._delegates:
+            resource["delegates"] = list(self._delegates)
         answer = await ask_iam(self._base, account_url(self.email, "signBlob"), resource, self._network)
         try:
             signature = b64decode(json.text(answer, "signedBlob") or "", validate=True)
@@ -70,6 +75,8 @@ def lasts_s(signer: Signer, asked_s: int) -> int:
 
 async def find_signer(identities: Identities | None, account: str | None) -> Signer:
     """Who signs: the key, if there is one for this account; else IAM.
+
+    Whoever acts as an account may sign for it by the same role; the account itself need not be allowed to.
 
     Args:
         identities: Who asks.
@@ -90,4 +97,7 @@ async def find_signer(identities: Identities | None, account: str | None) -> Sig
             "these credentials are no service account's, so nothing can be signed; name one as signing_account",
             provider="gcs",
         )
-    return IAMSigner(email, identity.source, identities)
+    acting = identity.impersonation
+    if acting is not None and email == identity.account:
+        return IAMSigner(email, acting.base, identities.network, acting.delegates)
+    return IAMSigner(email, identity.source, identities.network)

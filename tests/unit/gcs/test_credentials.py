@@ -382,6 +382,34 @@ async def test_who_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             await signers.find_signer(None, None)
 
 
+@pytest.mark.parametrize("form", ["option", "file"])
+@pytest.mark.verifies("links: signed by IAM", on="fake")
+async def test_whoever_acts_as_an_account_signs_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """The account itself need not be allowed to: it is the other who is."""
+    between = "projects/-/serviceAccounts/between@test-project.iam.gserviceaccount.com"
+    google = Google()
+    async with ScriptedServer(answer=google) as server:
+        monkeypatch.setattr(impersonating, "IAM_URL", server.url)
+        document: dict[str, object] = user_file(server.url)
+        if form == "file":
+            document = {
+                "type": "impersonated_service_account",
+                "source_credentials": document,
+                "service_account_impersonation_url": iam_url(server.url),
+                "delegates": [between],
+            }
+        path = written(tmp_path / "file.json", document)
+        settings = Settings(credentials_file=path, service_account=TARGET if form == "option" else None)
+        signer = await signers.find_signer(Identities(settings, {}, {}), None)
+        assert signer.email == TARGET
+        assert is_signed(b"content", await signer.sign(b"content"))
+        asked = json.loads(server.seen[-1].body)
+    assert google.asked == ["/token", iam_url("", "signBlob")]
+    assert asked.get("delegates") == ([between] if form == "file" else None)
+
+
 async def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives", None)
     with pytest.raises(UnsupportedError, match=r"aiostorage\[gcp\]"):

@@ -130,7 +130,7 @@ class Identities:
             return identity
         url = account_url(email, "generateAccessToken")
         source = Impersonation(base=identity.source, url=url, scopes=self._settings.scopes, network=self.network)
-        return replace(identity, source=source, account=email, key=None)
+        return replace(identity, source=source, account=email, key=None, impersonation=source)
 
 
 NO_CREDENTIALS = (
@@ -224,7 +224,7 @@ def identity_in(document: JSONObject, scopes: tuple[str, ...], network: Network,
                 delegates=tuple(json.texts(document, "delegates")),
                 network=network,
             )
-            return Identity(source=source, account=account_in(target), project=base.project)
+            return Identity(source=source, account=account_in(target), impersonation=source, project=base.project)
         case kind:
             raise UnsupportedError(
                 f"credentials of type {kind!r}, in {where}, are not supported; give a credentials function",

@@ -12,6 +12,7 @@ from aiostorage.errors import AuthenticationError
 
 if TYPE_CHECKING:
     from aiostorage._http.json import JSONObject
+    from aiostorage.providers.gcs.credentials.impersonation import Impersonation
     from aiostorage.providers.gcs.credentials.service_account import ServiceAccount
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - no secret
@@ -27,12 +28,14 @@ class Identity:
         source: Where access tokens come from.
         account: E-mail address of the service account, where it is one that is known.
         key: The key of that account, if it is there: it signs.
+        impersonation: How another one acts as that account, where it is that other who may sign for it.
         project: The project that the identity belongs to, where it says so.
     """
 
     source: TokenSource
     account: str | None = None
     key: ServiceAccount | None = None
+    impersonation: Impersonation | None = None
     project: str | None = None
 
 
