@@ -410,6 +410,17 @@ async def test_whoever_acts_as_an_account_signs_for_it(
     assert asked.get("delegates") == ([between] if form == "file" else None)
 
 
+async def test_a_machine_is_asked_once_who_it_is() -> None:
+    google = Google()
+    async with ScriptedServer(answer=google) as server:
+        environ = {"GCE_METADATA_HOST": f"127.0.0.1:{server.port}", "CLOUDSDK_CONFIG": "/nowhere"}
+        identities = Identities(Settings(), environ, {})
+        for _ in range(3):
+            assert (await signers.find_signer(identities, None)).email == EMAIL
+            assert await identities.project() == "machine-project"
+    assert [path.rpartition("/")[2] for path in google.asked] == ["email", "project-id"]
+
+
 async def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives", None)
     with pytest.raises(UnsupportedError, match=r"aiostorage\[gcp\]"):

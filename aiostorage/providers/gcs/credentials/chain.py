@@ -88,14 +88,14 @@ class Identities:
         """The project of whoever asks, as far as it is known."""
         identity = await self.find()
         if identity.project is None and isinstance(identity.source, Machine):
-            return await identity.source.project()
+            identity = self._found = replace(identity, project=await identity.source.project())
         return identity.project
 
     async def account(self) -> str | None:
         """The service account that whoever asks is."""
         identity = await self.find()
         if identity.account is None and isinstance(identity.source, Machine):
-            return await identity.source.email()
+            identity = self._found = replace(identity, account=await identity.source.email())
         return identity.account
 
     async def _own(self) -> Identity:
