@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from aiostorage.providers.azure.credentials import DelegationKey, SharedKey
 
 _PERMISSIONS: Final = {"GET": "r", "HEAD": "r", "PUT": "cw", "DELETE": "d"}
+_DELETE_VERSION: Final = "x"
+"""Source: https://learn.microsoft.com/rest/api/storageservices/create-service-sas."""
+
 _OVERRIDES: Final = {
     "cache-control": "rscc",
     "content-disposition": "rscd",
@@ -64,7 +67,7 @@ def presign(
         site.account,
         container,
         key,
-        permissions=_PERMISSIONS[method],
+        permissions=_DELETE_VERSION if method == "DELETE" and version_id else _PERMISSIONS[method],
         expires_at=expires_at,
         snapshot=snapshot,
         version_id=version_id,

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from aiostorage import RetryPolicy
+from aiostorage import AzureDriver, RetryPolicy
 from aiostorage.errors import (
     AuthenticationError,
     ContainerNotEmptyError,
@@ -512,6 +512,19 @@ async def test_a_delegation_key_is_asked_for_once(monkeypatch: pytest.MonkeyPatc
             await backend.presign("POST", "photos", "k", PresignOptions())
     assert len(server.seen) == 1
     assert server.seen[0].target == "/account/?comp=userdelegationkey&restype=service"
+
+
+@pytest.mark.parametrize(
+    ("version_id", "permission", "resource"),
+    [(None, "d", "b"), ("2026-01-01T00:00:00.0000000Z", "x", "bv"), ("snapshot:2026-01-01T00:00:00Z", "d", "bs")],
+)
+async def test_a_presigned_deletion_has_the_permission_for_what_it_deletes(
+    version_id: str | None, permission: str, resource: str
+) -> None:
+    async with AzureDriver(account_name="account", account_key=SECRET, versioning=True) as driver:
+        request = await driver.container("photos").object("k", version_id=version_id).presign("DELETE")
+    fields = parse_qs(urlsplit(request.url).query)
+    assert (fields["sp"], fields["sr"]) == ([permission], [resource])
 
 
 async def test_without_tls_nobody_looks_for_an_identity() -> None:
