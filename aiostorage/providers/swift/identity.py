@@ -45,7 +45,7 @@ class Token:
     Attributes:
         value: Goes into ``X-Auth-Token``; empty for nobody in particular.
         storage_url: The account's URL, without a slash at its end.
-        cdn_url: Its CDN management URL, where it has one.
+        cdn_url: Its CDN management URL, where it has one that the token may be sent to.
         expires_at: When it stops to work; None for never, or for nobody knows.
     """
 
@@ -110,7 +110,7 @@ class TempAuth:
         return Token(
             value=_token(headers.get("x-auth-token") or headers.get("x-storage-token")),
             storage_url=choice.storage_url or _storage_url(headers.get("x-storage-url"), self.url, choice),
-            cdn_url=choice.cdn_url or headers.get("x-cdn-management-url"),
+            cdn_url=choice.cdn_url or _cdn_url(headers.get("x-cdn-management-url"), self.url, choice),
             expires_at=now + (timedelta(seconds=int(life)) if re.fullmatch("[0-9]{1,9}", life) else UNTOLD_LIFE),
         )
 
@@ -225,7 +225,7 @@ def _from_catalog(
     return Token(
         value=_token(value),
         storage_url=choice.storage_url or _storage_url(found, auth_url, choice),
-        cdn_url=choice.cdn_url or _pick(endpoints, CDN, choice.region),
+        cdn_url=choice.cdn_url or _cdn_url(_pick(endpoints, CDN, choice.region), auth_url, choice),
         expires_at=parse_iso_date(end) or now + UNTOLD_LIFE,
     )
 
@@ -254,13 +254,25 @@ def _token(value: str | None) -> str:
 def _storage_url(url: str | None, auth_url: str, choice: Choice) -> str:
     if url is None:
         raise UnexpectedResponseError("the answer to the login does not say where the account is", provider="swift")
-    if choice.interface == "public" and urlsplit(auth_url).scheme == "https" and urlsplit(url).scheme != "https":
-        # A proxy that ends TLS is often not known to the server behind it.
+    if _is_exposed(url, auth_url, choice):
         raise AuthenticationError(
             "the login is by https and names an account by http, where anybody could read the token; give storage_url",
             provider="swift",
         )
     return check_url(url, "the account's URL")
+
+
+def _cdn_url(url: str | None, auth_url: str, choice: Choice) -> str | None:
+    """None also where it is not to be used: the account works without it."""
+    return None if url is None or _is_exposed(url, auth_url, choice) else url
+
+
+def _is_exposed(url: str, auth_url: str, choice: Choice) -> bool:
+    """Whether the token would go in the clear to where the login, which was by TLS, has sent us.
+
+    A proxy that ends TLS is often not known to the server behind it.
+    """
+    return choice.interface == "public" and urlsplit(auth_url).scheme == "https" and urlsplit(url).scheme != "https"
 
 
 def check_url(url: str, what: str) -> str:

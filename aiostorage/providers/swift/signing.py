@@ -26,14 +26,15 @@ def sign(request: Request, token: Token | None, _now: datetime) -> Wire:
     """The request at the account's URL, or that of its CDN, with the token. What is neither gets none.
 
     Raises:
-        UnsupportedError: The account has no CDN.
+        UnsupportedError: The account has no CDN that the token may be sent to.
     """
     if token is None or not request.url.startswith((ACCOUNT, DELIVERY)):
         return Wire(request.url, request.headers)
     headers = {**request.headers, "x-auth-token": token.value} if token.value else request.headers
     if request.url.startswith(DELIVERY):
         if token.cdn_url is None:
-            raise UnsupportedError("the account has no CDN", provider="swift", operation="cdn")
+            why = "the account has no CDN, or none by https; cdn_management_url names one"
+            raise UnsupportedError(why, provider="swift", operation="cdn")
         return Wire(token.cdn_url + request.url.removeprefix(DELIVERY), headers)
     below = request.url.removeprefix(ACCOUNT)
     return Wire(token.storage_url + (below[1:] if below[1:2] in {"", "?"} else below), headers)

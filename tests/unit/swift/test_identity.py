@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,6 +54,19 @@ def test_a_token_is_not_sent_in_the_clear_where_the_login_was_not() -> None:
         TEMPAUTH.read(told, Choice(), NOW)
     chosen = Choice(storage_url="http://other/v1/AUTH_test")
     assert TEMPAUTH.read(told, chosen, NOW).storage_url == "http://other/v1/AUTH_test"
+
+
+def test_nor_is_it_sent_so_to_the_cdn() -> None:
+    """The account itself works, which most have no other need of."""
+    told = answer(x_auth_token="t", x_storage_url="https://host/v1/a", x_cdn_management_url="http://cdn/v1/a")
+    assert TEMPAUTH.read(told, Choice(), NOW).cdn_url is None
+    assert TEMPAUTH.read(told, Choice(cdn_url="http://own/v1/a"), NOW).cdn_url == "http://own/v1/a"
+    assert replace(TEMPAUTH, url="http://host/auth/v1.0").read(told, Choice(), NOW).cdn_url == "http://cdn/v1/a"
+    endpoints = [{"interface": name, "url": f"http://{name}/v1/a"} for name in ("public", "internal")]
+    catalog = [*CATALOG_3[:-1], {"type": "rax:object-cdn", "endpoints": endpoints}]
+    assert LOGIN_3.read(keystone3(catalog=catalog), Choice(), NOW).cdn_url is None
+    inside = LOGIN_3.read(keystone3(catalog=catalog), Choice(interface="internal"), NOW)
+    assert inside.cdn_url == "http://internal/v1/a"
 
 
 @pytest.mark.parametrize("token", [None, "", "two words", "line\nbreak"])

@@ -95,7 +95,7 @@ def test_the_token_goes_to_the_account_alone() -> None:
     assert sign(account, token, NOW).url == STORAGE
     purge = Request(operation="cdn", method="DELETE", url=f"{DELIVERY}/c/k")
     assert sign(purge, replace(token, cdn_url="https://cdn/v1/a"), NOW).url == "https://cdn/v1/a/c/k"
-    with pytest.raises(UnsupportedError):
+    with pytest.raises(UnsupportedError, match="cdn_management_url"):
         sign(purge, token, NOW)
     nobody = Token(value="", storage_url=STORAGE)
     assert sign(own, nobody, NOW).headers == {"range": "bytes=0-1"}
