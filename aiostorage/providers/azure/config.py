@@ -52,17 +52,19 @@ _ADDRESS = re.compile(r"localhost|\d+\.\d+\.\d+\.\d+|\[.*\]")
 class AzureOptions(HTTPOptions, total=False):
     """Which account of Azure Blob Storage to reach, and as whom.
 
-    Of the ways to say who asks, the first that is given counts: ``account_key``, ``sas_token``,
-    ``credential``, ``anonymous``, a connection string, the same in the environment, and at last the
-    chain of ``azure-identity`` if that is installed (``aiostorage[azure]``).
+    Who asks is said by one of ``account_key``, ``sas_token``, ``credential`` and ``anonymous``; two of them
+    are refused. Where none is given, the first of these counts: what is in the connection string, the key or
+    else the signature of the environment, and at last the chain of ``azure-identity`` if that is installed
+    (``aiostorage[azure]``).
     """
 
     account_name: str | None
     """Else that of the connection string or the endpoint, AZURE_STORAGE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME."""
     account_key: str | None
-    """In base64. Else AZURE_STORAGE_KEY, AZURE_STORAGE_ACCOUNT_KEY."""
+    """In base64. Else AZURE_STORAGE_KEY, AZURE_STORAGE_ACCOUNT_KEY, unless the environment names another account."""
     sas_token: str | None
-    """A shared access signature, with or without ``?``. Else AZURE_STORAGE_SAS_TOKEN."""
+    """A shared access signature, with or without ``?``. Else AZURE_STORAGE_SAS_TOKEN; that is not sent to an
+    ``endpoint`` in whose address the environment's account is not named."""
     credential: TokenCredential | None
     """Gives bearer tokens; any credential of ``azure.identity.aio``. It is not closed by the driver."""
     connection_string: str | None
@@ -212,11 +214,11 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> tuple[Site, Sha
     )
     if settings.credential is not None and scheme != "https":
         raise InvalidArgumentError("bearer tokens are sent over https only", provider="azure")
-    return site, _lasting(settings, fields, environ, account)
+    return site, _lasting(settings, fields, environ, site)
 
 
 def _lasting(
-    settings: Settings, fields: Mapping[str, str], environ: Mapping[str, str], account: str
+    settings: Settings, fields: Mapping[str, str], environ: Mapping[str, str], site: Site
 ) -> SharedKey | SASToken | None:
     """The key or the signature to use; None where there is none, or something else is to be used."""
     if settings.credential is not None or settings.anonymous:
@@ -225,15 +227,32 @@ def _lasting(
     if not (key or token):
         key, token = fields.get("accountkey"), fields.get("sharedaccesssignature")
     if not (key or token) and not settings.account_key:
-        key = environ.get("AZURE_STORAGE_KEY") or environ.get("AZURE_STORAGE_ACCOUNT_KEY")
-        token = environ.get("AZURE_STORAGE_SAS_TOKEN")
+        key, token = _of_environment(settings, environ, site)
     if key:
         try:
-            return SharedKey(account_name=account, account_key=b64decode(key, validate=True))
+            return SharedKey(account_name=site.account, account_key=b64decode(key, validate=True))
         except (binascii.Error, ValueError):
             pass  # and not chained: the error may hold the key
         raise AuthenticationError("the account's key is not base64", provider="azure")
     return sas_token(token) if token else None
+
+
+def _of_environment(settings: Settings, environ: Mapping[str, str], site: Site) -> tuple[str | None, str | None]:
+    """The key and the signature in the environment, as far as they may be used on this site.
+
+    A key signs for the account that it is of, wherever that is. A signature can be used by whoever is sent it, so an
+    endpoint that the user names has to be that of the environment, or one whose address has the account's name.
+    """
+    named = environ.get("AZURE_STORAGE_ACCOUNT") or environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+    if named and named != site.account:
+        return None, None
+    is_ours = (
+        (settings.endpoint is None and settings.connection_string is None)
+        or site.url == environ.get("AZURE_STORAGE_SERVICE_ENDPOINT", "").rstrip("/")
+        or _account_at(site.host, site.base_path) == named
+    )
+    key = environ.get("AZURE_STORAGE_KEY") or environ.get("AZURE_STORAGE_ACCOUNT_KEY")
+    return key, environ.get("AZURE_STORAGE_SAS_TOKEN") if is_ours else None
 
 
 def _parse_connection_string(text: str) -> dict[str, str]:
@@ -266,9 +285,13 @@ def _endpoint_in(fields: Mapping[str, str], account: str | None) -> str | None:
 
 def _account_of(host: str, base_path: str, account: str | None) -> str:
     """The account that is named, or that which the endpoint names."""
-    if not account:
-        name = host.rpartition(":")[0] or host
-        account = base_path.strip("/") if base_path or _ADDRESS.fullmatch(name) else host.partition(".")[0]
+    account = account or _account_at(host, base_path)
     if not _ACCOUNT.fullmatch(account):
         raise InvalidArgumentError("an account's name is 3 to 24 of a-z and 0-9", provider="azure")
     return account
+
+
+def _account_at(host: str, base_path: str) -> str:
+    """The account that an endpoint names."""
+    name = host.rpartition(":")[0] or host
+    return base_path.strip("/") if base_path or _ADDRESS.fullmatch(name) else host.partition(".")[0]

@@ -102,6 +102,45 @@ def test_options_go_before_the_environment() -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "named", "is_used"),
+    [
+        ({"account_name": "abc"}, {}, True),
+        ({"account_name": "abc"}, {"AZURE_STORAGE_ACCOUNT": "abc"}, True),
+        ({"account_name": "abc"}, {"AZURE_STORAGE_ACCOUNT_NAME": "other"}, False),
+        ({"endpoint": "https://abc.blob.core.chinacloudapi.cn"}, {"AZURE_STORAGE_ACCOUNT": "abc"}, True),
+        ({"endpoint": "http://127.0.0.1:10000/abc"}, {"AZURE_STORAGE_ACCOUNT": "abc"}, True),
+        ({"endpoint": "https://abc.blob.core.windows.net"}, {}, False),
+        ({"endpoint": "https://other.blob.core.windows.net"}, {"AZURE_STORAGE_ACCOUNT": "abc"}, False),
+        ({"endpoint": "https://other.example", "account_name": "abc"}, {"AZURE_STORAGE_ACCOUNT": "abc"}, False),
+        ({"endpoint": "https://h/abc/"}, {"AZURE_STORAGE_SERVICE_ENDPOINT": "https://h/abc"}, True),
+        ({"connection_string": "AccountName=abc;EndpointSuffix=other.example"}, {}, False),
+        ({"connection_string": "BlobEndpoint=https://other.example"}, {"AZURE_STORAGE_ACCOUNT": "abc"}, False),
+        ({}, {"AZURE_STORAGE_CONNECTION_STRING": "BlobEndpoint=https://data.example;AccountName=abc"}, True),
+        ({}, {"AZURE_STORAGE_SERVICE_ENDPOINT": "https://data.example", "AZURE_STORAGE_ACCOUNT": "abc"}, True),
+    ],
+)
+def test_a_signature_in_the_environment_goes_to_its_own_account(
+    settings: dict[str, str], named: dict[str, str], is_used: bool
+) -> None:
+    """Whoever is sent it can use it."""
+    _, found = make_site(Settings(**settings), {**named, "AZURE_STORAGE_SAS_TOKEN": "sig=x"})  # type: ignore[arg-type]
+    assert isinstance(found, SASToken) is is_used
+    _, given = make_site(Settings(**settings, sas_token="sig=y"), named)  # type: ignore[arg-type]
+    assert isinstance(given, SASToken)
+
+
+def test_a_key_in_the_environment_signs_for_its_own_account() -> None:
+    """It is sent to nobody, so any endpoint of that account will do."""
+    key = {"AZURE_STORAGE_KEY": SECRET}
+    for settings, named in (
+        (Settings(endpoint="http://azurite:10000/abc"), {}),
+        (Settings(endpoint="https://data.example", account_name="abc"), {"AZURE_STORAGE_ACCOUNT": "abc"}),
+    ):
+        assert isinstance(make_site(settings, {**key, **named})[1], SharedKey)
+    assert make_site(Settings(account_name="abc"), {**key, "AZURE_STORAGE_ACCOUNT": "other"})[1] is None
+
+
+@pytest.mark.parametrize(
     "settings",
     [
         {},
