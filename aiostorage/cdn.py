@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Unpack
 
 from aiostorage.errors import InvalidArgumentError
-from aiostorage.models import CDNPolicy
+from aiostorage.models import CDNPolicy, check_lifetime
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from aiostorage.models import PresignedRequest, SignedCookies
     from aiostorage.object import Object
     from aiostorage.options import CDNOptions
-
-
-FAR_AWAY_S = 1e9
-"""Thirty years: what is meant to work for longer is not meant to be signed."""
 
 
 class ContainerCDN:
@@ -116,8 +112,7 @@ def _policy(options: CDNOptions) -> CDNPolicy:
         InvalidArgumentError: They make no sense.
     """
     policy = CDNPolicy(**options)
-    if not 1 <= policy.expires_in_s < FAR_AWAY_S:  # so written, it refuses what is no number, too
-        raise InvalidArgumentError("what is signed for a CDN works for at least a second, and for years at most")
+    check_lifetime(policy.expires_in_s)
     if policy.starts_at is not None and policy.starts_at.tzinfo is None:
         raise InvalidArgumentError("starts_at needs a time zone")
     if policy.ip_range is None:

@@ -26,7 +26,16 @@ from aiostorage.administration import AdministrativeOperations
 from aiostorage.body import open_body
 from aiostorage.container import Container
 from aiostorage.errors import InvalidArgumentError, ObjectChangedError, PreconditionFailedError, UnsupportedError
-from aiostorage.models import EMPTY, ContainerOptions, ListQuery, ObjectRef, PostPolicy, Prefix, PresignOptions
+from aiostorage.models import (
+    EMPTY,
+    ContainerOptions,
+    ListQuery,
+    ObjectRef,
+    PostPolicy,
+    Prefix,
+    PresignOptions,
+    check_lifetime,
+)
 from aiostorage.object import Object, object_in
 from aiostorage.options import (
     HEADERS,
@@ -590,9 +599,10 @@ class Driver(AdministrativeOperations, UploadOperations):
 
         Raises:
             UnsupportedError: The provider cannot do that; ``capabilities.presign`` tells.
-            InvalidArgumentError: Longer than the provider allows.
+            InvalidArgumentError: Less than a second, or longer than the provider allows.
         """
         self._check_own(obj)
+        check_lifetime(expires_in_s)
         options = PresignOptions(
             expires_in_s=expires_in_s,
             headers=headers,
@@ -611,12 +621,14 @@ class Driver(AdministrativeOperations, UploadOperations):
 
         Raises:
             UnsupportedError: The provider has no such forms; ``capabilities.presign_post`` tells.
-            InvalidArgumentError: Longer than the provider allows.
+            InvalidArgumentError: Less than a second, or longer than the provider allows.
         """
         self._check_own(obj)
         check_keywords("presign_post()", policy, PostOptions.__optional_keys__)
         self._require("presign_post", self.capabilities.presign_post, "form for browsers")
-        return await self._backend.presign_post(obj.container.name, obj.name, PostPolicy(**policy))
+        options = PostPolicy(**policy)
+        check_lifetime(options.expires_in_s)
+        return await self._backend.presign_post(obj.container.name, obj.name, options)
 
     def _container(self, container: Container | str) -> Container:
         if isinstance(container, str):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, NamedTuple, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, Literal, NamedTuple, Self, TypeAlias, TypeVar
+
+from aiostorage.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -383,6 +385,20 @@ class Part:
     size: int
     etag: str
     checksum: ObjectHash | None = None
+
+
+_FAR_AWAY_S: Final = 1e9
+"""Thirty years: what is meant to work for longer is not meant to be signed."""
+
+
+def check_lifetime(expires_in_s: float) -> None:
+    """Refuse what is signed for no time, or for ever; a provider may allow less.
+
+    Raises:
+        InvalidArgumentError: It is so.
+    """
+    if not 1 <= expires_in_s < _FAR_AWAY_S:  # so written, it refuses what is no number, too
+        raise InvalidArgumentError("what is signed works for at least a second, and for years at most")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 from aiostorage._keywords import check_keywords
 from aiostorage._transfer import listing
 from aiostorage._transfer.delete import abort_upload, abort_uploads
-from aiostorage.models import EMPTY, PresignOptions
+from aiostorage.models import EMPTY, PresignOptions, check_lifetime
 from aiostorage.object import Object
 from aiostorage.options import WriteObjectOptions
 
@@ -52,8 +52,10 @@ class UploadOperations(ABC):
 
         Raises:
             UnsupportedError: The provider cannot do that; ``capabilities.presign_part`` tells.
+            InvalidArgumentError: Less than a second, or longer than the provider allows.
         """
         self._require("presign_part", self.capabilities.presign_part, "presigning of parts")
+        check_lifetime(expires_in_s)
         options = PresignOptions(expires_in_s=expires_in_s, headers=headers, upload=upload, part_number=part_number)
         return await self._backend.presign("PUT", upload.container, upload.key, options)
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aiostorage import InvalidArgumentError, MemoryDriver, S3Driver, ServiceUnavailableError, UnsupportedError
+from aiostorage import (
+    AzureDriver,
+    GCSDriver,
+    InvalidArgumentError,
+    MemoryDriver,
+    S3Driver,
+    ServiceUnavailableError,
+    SwiftDriver,
+    UnsupportedError,
+    Upload,
+)
 from aiostorage.driver import Driver
 from aiostorage.providers.memory.backend import MemoryBackend
+from aiostorage.providers.swift.identity import Token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -38,6 +50,34 @@ async def test_an_object_of_another_driver_is_refused(action: str) -> None:
         with pytest.raises(InvalidArgumentError, match="another driver"):
             await ACTIONS[action](mine, theirs.container("bucket").object("key"))
         assert [obj.name async for obj in mine.list_objects("bucket")] == ["key"]
+
+
+async def token() -> Token:
+    return Token(value="t", storage_url="https://host/v1/AUTH_a")
+
+
+SIGNING: dict[str, Callable[[], Driver]] = {
+    "s3": lambda: S3Driver(region="eu-west-1", access_key_id="a", secret_access_key="b"),
+    "gcs": lambda: GCSDriver(credentials_file="/nowhere"),
+    "azure": lambda: AzureDriver(account_name="account", account_key="AAAA"),
+    "swift": lambda: SwiftDriver(credentials=token, temp_url_key="k", temp_url_digest="sha256"),
+}
+
+
+@pytest.mark.parametrize("life_s", [0, -1, 0.5, math.inf, -math.inf, math.nan, 1e15])
+@pytest.mark.parametrize("provider", SIGNING)
+async def test_nothing_is_signed_for_no_time_or_for_ever(provider: str, life_s: float) -> None:
+    async with SIGNING[provider]() as driver:
+        obj = driver.container("photos").object("key")
+        with pytest.raises(InvalidArgumentError, match="second"):
+            await obj.presign(expires_in_s=life_s)
+        if driver.capabilities.presign_post:
+            with pytest.raises(InvalidArgumentError, match="second"):
+                await obj.presign_post(expires_in_s=life_s)
+        if driver.capabilities.presign_part:
+            upload = Upload(container="photos", key="key", upload_id="1")
+            with pytest.raises(InvalidArgumentError, match="second"):
+                await driver.presign_part(upload, 1, expires_in_s=life_s)
 
 
 OF_A_CONTAINER: dict[str, Callable[[Container, Object], Awaitable[object]]] = {

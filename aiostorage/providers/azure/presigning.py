@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.headers import header_text
 from aiostorage.errors import InvalidArgumentError, UnsupportedError
-from aiostorage.models import PresignedRequest
+from aiostorage.models import PresignedRequest, check_lifetime
 from aiostorage.providers.azure import requests, signing
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def check(method: str, options: PresignOptions) -> None:
     """
     if method not in _PERMISSIONS:
         raise InvalidArgumentError(f"{method} requests cannot be presigned", provider="azure")
-    if options.expires_in_s < 1:
-        raise InvalidArgumentError("a presigned request lives for a second at least", provider="azure")
+    check_lifetime(options.expires_in_s)
     if options.response_headers and method not in {"GET", "HEAD"}:
         raise InvalidArgumentError(f"{method} has no headers of an answer to choose", provider="azure")
     _headers(method, options)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.headers import header_text
 from aiostorage.errors import InvalidArgumentError, UnsupportedError
-from aiostorage.models import PresignedPost, PresignedRequest
+from aiostorage.models import PresignedPost, PresignedRequest, check_lifetime
 from aiostorage.providers.swift import requests
 from aiostorage.providers.swift.signing import Form, TempURL
 
@@ -129,8 +129,7 @@ class Presigner:
         return self._settings.temp_url_digest or digests[0]
 
     def _end(self, expires_in_s: float) -> datetime:
-        if expires_in_s < 1:
-            raise InvalidArgumentError("what is presigned lives for a second at least", provider="swift")
+        check_lifetime(expires_in_s)
         return self._http.now().replace(microsecond=0) + timedelta(seconds=int(expires_in_s))
 
     async def _url(self, container: str, key: str) -> str:

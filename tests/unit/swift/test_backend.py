@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -30,6 +31,7 @@ from aiostorage.errors import (
 from aiostorage.models import CDNPolicy, ListQuery, ObjectRef, Part, PresignOptions, WriteOptions
 from aiostorage.providers.swift.backend import SwiftBackend
 from aiostorage.providers.swift.cluster import UNKNOWN
+from aiostorage.providers.swift.presigning import FormPost
 from tests.scripted import Answer, ScriptedServer, reset
 
 if TYPE_CHECKING:
@@ -646,6 +648,8 @@ async def test_what_is_signed_lives_for_a_second_at_least() -> None:
     async with cluster({}) as (backend, _):
         with pytest.raises(InvalidArgumentError):
             await backend.presign("GET", "c", "key", PresignOptions(expires_in_s=0.5))
+        with pytest.raises(InvalidArgumentError):
+            await backend.form_post("c", "key", FormPost(expires_in_s=math.inf))
 
 
 async def test_a_public_url() -> None:
