@@ -17,6 +17,7 @@ operation can be called on the driver and on the thing itself.
 
 from aiostorage._http.events import AttemptFailed, Event, RequestEnded, RequestStarted
 from aiostorage._http.hedging import HedgePolicy
+from aiostorage._http.oauth import AccessToken
 from aiostorage._http.options import HTTPOptions
 from aiostorage._http.retry import RetryPolicy, retrying
 from aiostorage._transfer.checkpoint import CheckpointFile, CheckpointStore
@@ -103,11 +104,14 @@ from aiostorage.options import (
 )
 from aiostorage.providers.gcs.distribution import CloudCDN
 from aiostorage.providers.s3.distribution import CloudFront
+from aiostorage.providers.s3.keys import S3Credentials
+from aiostorage.providers.swift.tokens import SwiftToken
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CDN",
+    "AccessToken",
     "Administration",
     "AlreadyExistsError",
     "AttemptFailed",
@@ -181,6 +185,7 @@ __all__ = [
     "RequestStarted",
     "Retention",
     "RetryPolicy",
+    "S3Credentials",
     "S3Driver",
     "ServiceUnavailableError",
     "SignedCookies",
@@ -189,6 +194,7 @@ __all__ = [
     "StorageError",
     "StorageTimeoutError",
     "SwiftDriver",
+    "SwiftToken",
     "TransferOptions",
     "UnexpectedResponseError",
     "UnsupportedError",

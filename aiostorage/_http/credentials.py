@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from copy import copy
+from dataclasses import Field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
-from aiostorage.errors import StorageError
+from aiostorage.errors import AuthenticationError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,7 +23,14 @@ class Expiring(Protocol):
         ...
 
 
+class Dated(Expiring, Protocol):
+    """The same, as a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[object]]]
+
+
 C = TypeVar("C", bound=Expiring)
+D = TypeVar("D", bound=Dated)
 
 _REST_AFTER_FAILURE = timedelta(seconds=10)
 
@@ -30,6 +38,32 @@ _REST_AFTER_FAILURE = timedelta(seconds=10)
 def utc_now() -> datetime:
     """The time, as every clock argument of this package wants it."""
     return datetime.now(UTC)
+
+
+async def given_by(function: Callable[[], Awaitable[D]], kind: type[D], *, provider: str) -> D:
+    """What a function of the user's gives. An end without a time zone is taken to be in UTC.
+
+    Args:
+        function: What is called.
+        kind: What it is to give.
+        provider: For errors.
+
+    Raises:
+        AuthenticationError: It fails, with the reason as cause, or gives something else.
+        StorageError: It says so itself.
+    """
+    try:
+        found = await function()
+    except StorageError:
+        raise
+    except Exception as error:
+        message = f"asking for credentials failed: {type(error).__name__}"
+        raise AuthenticationError(message, provider=provider) from error
+    if not isinstance(found, kind):
+        message = f"who is asked for credentials gives {kind.__name__}, and not {type(found).__name__}"
+        raise AuthenticationError(message, provider=provider)
+    end = found.expires_at
+    return found if end is None or end.tzinfo is not None else replace(found, expires_at=end.replace(tzinfo=UTC))
 
 
 class CredentialCache(Generic[C]):

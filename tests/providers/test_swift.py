@@ -27,8 +27,8 @@ from aiostorage.errors import (
     UploadNotFoundError,
 )
 from aiostorage.models import ByteRange, CustomerKey, ObjectRef, PresignOptions, ReadOptions, Upload, WriteOptions
-from aiostorage.providers.swift.identity import Token
 from aiostorage.providers.swift.presigning import FormPost
+from aiostorage.providers.swift.tokens import SwiftToken
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -540,7 +540,7 @@ async def test_a_key_of_the_container(driver: SwiftDriver, swift_server: SwiftSe
         assert (await send(await other.container(container.name).object("key").presign()))[0] == 401
 
 
-async def token_of(driver: SwiftDriver) -> Token:
+async def token_of(driver: SwiftDriver) -> SwiftToken:
     return await driver.backend._credentials.get()
 
 
@@ -551,9 +551,9 @@ async def token_of(driver: SwiftDriver) -> Token:
 async def test_a_token_that_is_refused_is_replaced_once(driver: SwiftDriver, container: Container) -> None:
     good = await token_of(driver)
     soon = datetime.now(UTC) + timedelta(hours=1)
-    given = [Token(value="dead", storage_url=good.storage_url, expires_at=soon), good]
+    given = [SwiftToken(value="dead", storage_url=good.storage_url, expires_at=soon), good]
 
-    async def next_token() -> Token:
+    async def next_token() -> SwiftToken:
         return given.pop(0)
 
     async with SwiftDriver(credentials=next_token) as renewing:

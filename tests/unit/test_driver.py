@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aiostorage import (
+    AccessToken,
+    AuthenticationError,
     AzureDriver,
     GCSDriver,
     InvalidArgumentError,
     MemoryDriver,
+    S3Credentials,
     S3Driver,
     ServiceUnavailableError,
     SwiftDriver,
+    SwiftToken,
     UnsupportedError,
     Upload,
 )
 from aiostorage.driver import Driver
 from aiostorage.providers.memory.backend import MemoryBackend
-from aiostorage.providers.swift.identity import Token
+from tests.scripted import Answer, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -52,8 +57,8 @@ async def test_an_object_of_another_driver_is_refused(action: str) -> None:
         assert [obj.name async for obj in mine.list_objects("bucket")] == ["key"]
 
 
-async def token() -> Token:
-    return Token(value="t", storage_url="https://host/v1/AUTH_a")
+async def token() -> SwiftToken:
+    return SwiftToken(value="t", storage_url="https://host/v1/AUTH_a")
 
 
 SIGNING: dict[str, Callable[[], Driver]] = {
@@ -78,6 +83,56 @@ async def test_nothing_is_signed_for_no_time_or_for_ever(provider: str, life_s: 
             upload = Upload(container="photos", key="key", upload_id="1")
             with pytest.raises(InvalidArgumentError, match="second"):
                 await driver.presign_part(upload, 1, expires_in_s=life_s)
+
+
+@dataclass
+class Function:
+    """A function of the user's that is an object, and fails or gives something. It cannot be hashed."""
+
+    gives: object
+
+    async def __call__(self) -> Any:
+        if isinstance(self.gives, Exception):
+            raise self.gives
+        return self.gives
+
+
+CREDENTIALS: dict[str, tuple[Any, Any]] = {
+    "s3": (
+        lambda url, function: S3Driver(endpoint=url, region="eu-west-1", credentials=function),
+        lambda _url, end: S3Credentials(access_key_id="a", secret_access_key="b", session_token="c", expires_at=end),
+    ),
+    "gcs": (
+        lambda url, function: GCSDriver(endpoint=url, credentials=function),
+        lambda _url, end: AccessToken(token="t", expires_at=end),
+    ),
+    "swift": (
+        lambda _url, function: SwiftDriver(credentials=function),
+        lambda url, end: SwiftToken(value="t", storage_url=f"{url}/v1/AUTH_a", expires_at=end),
+    ),
+}
+
+
+@pytest.mark.parametrize("provider", CREDENTIALS)
+async def test_an_end_without_a_time_zone_is_in_utc(provider: str) -> None:
+    make, credential = CREDENTIALS[provider]
+    headers = {"ETag": '"e"', "x-goog-generation": "1", "Last-Modified": "Mon, 05 Jan 2026 00:00:00 GMT"}
+    async with ScriptedServer(answer=lambda _: Answer(body=b"content", headers=headers)) as server:
+        function = Function(credential(server.url, datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=30)))
+        async with make(server.url, function) as driver:
+            assert await driver.container("photos").object("key").read() == b"content"
+
+
+@pytest.mark.parametrize("gives", [KeyError("hunter2"), None, "hunter2"], ids=["failure", "nothing", "text"])
+@pytest.mark.parametrize("provider", CREDENTIALS)
+async def test_a_credentials_function_that_fails_is_an_error_of_ours(provider: str, gives: object) -> None:
+    make, _ = CREDENTIALS[provider]
+    async with ScriptedServer() as server, make(server.url, Function(gives)) as driver:
+        with pytest.raises(AuthenticationError) as caught:
+            await driver.container("photos").object("key").read()
+        assert (caught.value.provider, "hunter2" in str(caught.value)) == (provider, False)
+        assert not isinstance(gives, Exception) or caught.value.__cause__ is gives
+    assert server.seen == []
 
 
 OF_A_CONTAINER: dict[str, Callable[[Container, Object], Awaitable[object]]] = {

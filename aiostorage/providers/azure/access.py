@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from aiostorage._http.credentials import CredentialCache
+from aiostorage._http.credentials import CredentialCache, given_by
 from aiostorage.errors import AuthenticationError, InvalidArgumentError
 from aiostorage.providers.azure import credentials, signing
 from aiostorage.providers.azure.credentials import AzureCredential
@@ -112,15 +112,12 @@ def _fixed(credential: AzureCredential) -> CredentialCache[AzureCredential]:
 def _from_identity(find: Callable[[], Awaitable[TokenCredential]]) -> CredentialCache[AzureCredential]:
     """Tokens of an identity, renewed early."""
 
-    async def fetch() -> AzureCredential:
-        try:
-            found = await (await find()).get_token(SCOPE)
-        except AuthenticationError:
-            raise
-        except Exception as error:
-            message = f"the credential gave no token: {type(error).__name__}"
-            raise AuthenticationError(message, provider="azure") from error
+    async def ask() -> credentials.BearerToken:
+        found = await (await find()).get_token(SCOPE)
         return credentials.BearerToken(token=found.token, expires_at=datetime.fromtimestamp(found.expires_on, UTC))
+
+    async def fetch() -> AzureCredential:
+        return await given_by(ask, credentials.BearerToken, provider="azure")
 
     return CredentialCache[AzureCredential](fetch)
 

@@ -54,7 +54,8 @@ class GCSOptions(HTTPOptions, total=False):
     user_project: str | None
     """Project that pays, where the container's owner does not."""
     credentials: Callable[[], Awaitable[AccessToken]] | None
-    """Called for an access token, and again shortly before that one expires."""
+    """Called for an :class:`~aiostorage.AccessToken`, and again shortly before that one expires, which is
+    in UTC where it has no time zone."""
     credentials_file: str | os.PathLike[str] | None
     """JSON of a service account's key, an authorized user, a workload identity or an impersonation. Else
     GOOGLE_APPLICATION_CREDENTIALS, what ``gcloud auth application-default login`` has written, the machine's."""

@@ -56,7 +56,8 @@ class S3Options(HTTPOptions, total=False):
     profile: str | None
     """Profile of the shared configuration files; it goes before the environment's keys. Else AWS_PROFILE."""
     credentials: Callable[[], Awaitable[S3Credentials]] | None
-    """Called for a credential, and again shortly before that one expires."""
+    """Called for :class:`~aiostorage.S3Credentials`, and again shortly before those expire, which is in UTC
+    where it has no time zone."""
     mfa_code: Callable[[str], Awaitable[str]] | None
     """Called with the serial number of a device, for the code it shows, where the profile's role wants one."""
     anonymous: bool

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from aiostorage._http.client import HTTPClient
     from aiostorage.models import ObjectInfo, ObjectRef, Retention, WriteOptions
-    from aiostorage.providers.swift.identity import Token
     from aiostorage.providers.swift.large_objects import LargeObjects
+    from aiostorage.providers.swift.tokens import SwiftToken
 
 _META = "x-container-meta-"
 _KEPT = ("x-delete-at", "x-object-manifest", "x-robots-tag", "expires", requests.METADATA + requests.CRC32)
@@ -34,7 +34,7 @@ class SwiftAdministration:
         large: Knows where the segments are.
     """
 
-    def __init__(self, http: HTTPClient[Token], large: LargeObjects) -> None:
+    def __init__(self, http: HTTPClient[SwiftToken], large: LargeObjects) -> None:
         self._http = http
         self._large = large
 

@@ -39,10 +39,10 @@ from aiostorage.providers.swift.cluster import UNKNOWN, read_info
 from aiostorage.providers.swift.deletions import Deletions
 from aiostorage.providers.swift.delivery import Delivery
 from aiostorage.providers.swift.errors import read_error
-from aiostorage.providers.swift.identity import Token
 from aiostorage.providers.swift.large_objects import AT_ONCE, LargeObjects, digests_of
 from aiostorage.providers.swift.presigning import KEY_NAMES, FormPost, Presigner
 from aiostorage.providers.swift.signing import sign
+from aiostorage.providers.swift.tokens import SwiftToken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,7 +89,7 @@ class SwiftBackend:
     def __init__(self, **options: Unpack[config.SwiftOptions]) -> None:
         self._settings, http_options = config.split_options(options, os.environ)
         self._credentials = credentials.provider(self._settings, http_options)
-        self._http = HTTPClient[Token](
+        self._http = HTTPClient[SwiftToken](
             provider=self.name,
             sign=sign,
             read_error=read_error,

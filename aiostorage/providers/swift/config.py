@@ -12,7 +12,8 @@ from aiostorage.providers.swift.identity import DEFAULT_DOMAIN, Keystone2, Keyst
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from aiostorage.providers.swift.identity import Interface, Login, Token
+    from aiostorage.providers.swift.identity import Interface, Login
+    from aiostorage.providers.swift.tokens import SwiftToken
 
 AuthVersion: TypeAlias = Literal["1", "2", "3"]
 TempURLDigest: TypeAlias = Literal["sha1", "sha256", "sha512"]
@@ -98,8 +99,9 @@ class SwiftOptions(HTTPOptions, total=False):
     """Public URL of the containers, in which ``{container}`` stands for the name; or such URLs by container."""
     cdn_management_url: str | None
     """Where the account's own CDN is told what to deliver (Rackspace). Else what the catalog says."""
-    credentials: Callable[[], Awaitable[Token]] | None
-    """Called for a token, and again shortly before that one expires."""
+    credentials: Callable[[], Awaitable[SwiftToken]] | None
+    """Called for a :class:`~aiostorage.SwiftToken`, and again shortly before that one expires, which is
+    in UTC where it has no time zone."""
     anonymous: bool
     """Send no token; for containers that anybody may read. ``storage_url`` is needed."""
 
@@ -117,7 +119,7 @@ class Settings:
     temp_url_digest: TempURLDigest | None = None
     cdn: str | Mapping[str, str] | None = None
     cdn_management_url: str | None = None
-    credentials: Callable[[], Awaitable[Token]] | None = None
+    credentials: Callable[[], Awaitable[SwiftToken]] | None = None
     anonymous: bool = False
 
 

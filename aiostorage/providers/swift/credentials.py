@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aiostorage._http.asking import asking
-from aiostorage._http.credentials import CredentialCache, utc_now
+from aiostorage._http.credentials import CredentialCache, given_by, utc_now
 from aiostorage.errors import AuthenticationError, InvalidArgumentError
 from aiostorage.providers.swift import errors
-from aiostorage.providers.swift.identity import Choice, Token
+from aiostorage.providers.swift.identity import Choice
+from aiostorage.providers.swift.tokens import SwiftToken
 
 if TYPE_CHECKING:
     from aiostorage._http.messages import Request, Response
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from aiostorage.providers.swift.identity import Login
 
 
-def provider(settings: Settings, http_options: HTTPOptions) -> CredentialCache[Token]:
+def provider(settings: Settings, http_options: HTTPOptions) -> CredentialCache[SwiftToken]:
     """The source of tokens that the settings name."""
     choice = Choice(
         region=settings.region,
@@ -27,21 +28,22 @@ def provider(settings: Settings, http_options: HTTPOptions) -> CredentialCache[T
         cdn_url=settings.cdn_management_url,
     )
     if settings.credentials is not None:
-        return CredentialCache(settings.credentials)
+        ask = settings.credentials
+        return CredentialCache(lambda: given_by(ask, SwiftToken, provider="swift"))
     if settings.login is not None:
         login = settings.login
         return CredentialCache(lambda: log_in(login, choice, http_options))
-    fixed = Token(
+    fixed = SwiftToken(
         value=settings.token or "", storage_url=settings.storage_url or "", cdn_url=settings.cdn_management_url
     )
 
-    async def give() -> Token:
+    async def give() -> SwiftToken:
         return fixed
 
     return CredentialCache(give)
 
 
-async def log_in(login: Login, choice: Choice, http_options: HTTPOptions) -> Token:
+async def log_in(login: Login, choice: Choice, http_options: HTTPOptions) -> SwiftToken:
     """A new token, by a client of its own: a login is rare, and needs none of the account's connections.
 
     Raises:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from aiostorage._http.client import HTTPClient
     from aiostorage.models import ObjectRef
     from aiostorage.providers.swift.cluster import Cluster
-    from aiostorage.providers.swift.identity import Token
     from aiostorage.providers.swift.large_objects import LargeObjects
+    from aiostorage.providers.swift.tokens import SwiftToken
 
 
 class Deletions:
@@ -30,7 +30,7 @@ class Deletions:
         cluster: Tells what the cluster can do.
     """
 
-    def __init__(self, http: HTTPClient[Token], large: LargeObjects, cluster: Callable[[], Cluster]) -> None:
+    def __init__(self, http: HTTPClient[SwiftToken], large: LargeObjects, cluster: Callable[[], Cluster]) -> None:
         self._http = http
         self._large = large
         self._cluster = cluster

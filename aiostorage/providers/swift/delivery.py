@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from aiostorage._http.client import HTTPClient
     from aiostorage.backend import CDN
-    from aiostorage.providers.swift.identity import Token
+    from aiostorage.providers.swift.tokens import SwiftToken
 
 
 class AccountCDN(PublicCDN):
@@ -32,7 +32,7 @@ class AccountCDN(PublicCDN):
         base_url: What the CDN calls it.
     """
 
-    def __init__(self, http: HTTPClient[Token], container: str, base_url: str) -> None:
+    def __init__(self, http: HTTPClient[SwiftToken], container: str, base_url: str) -> None:
         super().__init__("swift", container, base_url)
         self._http = http
         self._container = container
@@ -53,7 +53,7 @@ class Delivery:
         option: As in :class:`~aiostorage.providers.swift.config.SwiftOptions`.
     """
 
-    def __init__(self, http: HTTPClient[Token], option: str | Mapping[str, str] | None) -> None:
+    def __init__(self, http: HTTPClient[SwiftToken], option: str | Mapping[str, str] | None) -> None:
         self._http = http
         self._named = dict(option) if isinstance(option, Mapping) else {}
         self._other = option if isinstance(option, str) else None

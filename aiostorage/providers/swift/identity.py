@@ -20,6 +20,7 @@ from aiostorage._http.headers import parse_iso_date
 from aiostorage._http.json import JSONObject, MalformedJSONError, member, objects, parse, text
 from aiostorage._http.messages import Request
 from aiostorage.errors import AuthenticationError, InvalidArgumentError, UnexpectedResponseError
+from aiostorage.providers.swift.tokens import SwiftToken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,23 +37,6 @@ UNTOLD_LIFE: Final = timedelta(hours=1)
 """How long a token is taken to live whose end nobody tells."""
 
 _SECRET = re.compile(r"[!-~]+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """What opens an account, and where the account is.
-
-    Attributes:
-        value: Goes into ``X-Auth-Token``; empty for nobody in particular.
-        storage_url: The account's URL, without a slash at its end.
-        cdn_url: Its CDN management URL, where it has one that the token may be sent to.
-        expires_at: When it stops to work; None for never, or for nobody knows.
-    """
-
-    value: str = field(repr=False)
-    storage_url: str
-    cdn_url: str | None = None
-    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +87,11 @@ class TempAuth:
         headers |= {"x-storage-user": self.user, "x-storage-pass": self.key}  # what the oldest servers call them
         return Request(operation="authenticate", method="GET", url=self.url, headers=headers)
 
-    def read(self, response: Response, choice: Choice, now: datetime) -> Token:
+    def read(self, response: Response, choice: Choice, now: datetime) -> SwiftToken:
         """The token in an answer."""
         headers = response.headers
         life = headers.get("x-auth-token-expires", "")
-        return Token(
+        return SwiftToken(
             value=_token(headers.get("x-auth-token") or headers.get("x-storage-token")),
             storage_url=choice.storage_url or _storage_url(headers.get("x-storage-url"), self.url, choice),
             cdn_url=choice.cdn_url or _cdn_url(headers.get("x-cdn-management-url"), self.url, choice),
@@ -135,7 +119,7 @@ class Keystone2:
             auth["tenantName"] = self.tenant.name
         return _post(f"{self.url}/tokens", {"auth": auth})
 
-    def read(self, response: Response, choice: Choice, now: datetime) -> Token:
+    def read(self, response: Response, choice: Choice, now: datetime) -> SwiftToken:
         """The token in an answer."""
         access = member(_document(response), "access")
         token = member(access, "token")
@@ -179,7 +163,7 @@ class Keystone3:
             return {"methods": ["password"], "password": {"user": user}}
         return {"methods": ["token"], "token": {"id": self.secret}}
 
-    def read(self, response: Response, choice: Choice, now: datetime) -> Token:
+    def read(self, response: Response, choice: Choice, now: datetime) -> SwiftToken:
         """The token in an answer."""
         token = member(_document(response), "token")
         endpoints = [
@@ -218,11 +202,11 @@ def _document(response: Response) -> JSONObject:
 
 def _from_catalog(
     value: str | None, end: str | None, endpoints: Sequence[_Endpoint], auth_url: str, choice: Choice, now: datetime
-) -> Token:
+) -> SwiftToken:
     found = _pick(endpoints, STORE, choice.region)
     if found is None and choice.storage_url is None:
         raise _not_in_catalog(endpoints, choice)
-    return Token(
+    return SwiftToken(
         value=_token(value),
         storage_url=choice.storage_url or _storage_url(found, auth_url, choice),
         cdn_url=choice.cdn_url or _cdn_url(_pick(endpoints, CDN, choice.region), auth_url, choice),

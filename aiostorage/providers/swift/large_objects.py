@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from aiostorage.backend import OnSent
     from aiostorage.models import Buffer, ByteRange, ObjectInfo, Part, WriteOptions
     from aiostorage.providers.swift.cluster import Cluster
-    from aiostorage.providers.swift.identity import Token
     from aiostorage.providers.swift.names import Segment
+    from aiostorage.providers.swift.tokens import SwiftToken
 
 log: logging.Logger = logging.getLogger("aiostorage")
 
@@ -79,7 +79,7 @@ class LargeObjects:
         cluster: Tells what the cluster can do.
     """
 
-    def __init__(self, http: HTTPClient[Token], cluster: Callable[[], Cluster]) -> None:
+    def __init__(self, http: HTTPClient[SwiftToken], cluster: Callable[[], Cluster]) -> None:
         self._http = http
         self._cluster = cluster
         self._begun: dict[str, _Begun] = {}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aiostorage._http.credentials import CredentialCache
     from aiostorage.models import PresignOptions
     from aiostorage.providers.swift.config import Settings
-    from aiostorage.providers.swift.identity import Token
+    from aiostorage.providers.swift.tokens import SwiftToken
 
 METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE"})
 KEY_NAMES: Final = ("temp-url-key", "temp-url-key-2")
@@ -60,8 +60,8 @@ class Presigner:
 
     def __init__(
         self,
-        http: HTTPClient[Token],
-        credentials: CredentialCache[Token],
+        http: HTTPClient[SwiftToken],
+        credentials: CredentialCache[SwiftToken],
         settings: Settings,
         digests: Callable[[], Sequence[str]],
     ) -> None:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from aiostorage._http.messages import Request
-    from aiostorage.providers.swift.identity import Token
+    from aiostorage.providers.swift.tokens import SwiftToken
 
 
-def sign(request: Request, token: Token | None, _now: datetime) -> Wire:
+def sign(request: Request, token: SwiftToken | None, _now: datetime) -> Wire:
     """The request at the account's URL, or that of its CDN, with the token. What is neither gets none.
 
     Raises:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from aiostorage import AuthenticationError
-from aiostorage._http.credentials import CredentialCache
+from aiostorage._http.credentials import CredentialCache, given_by
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +49,17 @@ class Source:
         tasks = [asyncio.create_task(self.cache.get()) for _ in range(count)]
         await asyncio.sleep(0)  # they have begun to wait
         return tasks
+
+
+async def test_what_a_function_gives_ends_in_utc() -> None:
+    ends = [None, NOW, NOW.replace(tzinfo=None), NOW.astimezone(timezone(timedelta(hours=5)))]
+    given = iter([Token("t", end) for end in ends])
+
+    async def function() -> Token:
+        return next(given)
+
+    found = [(await given_by(function, Token, provider="s3")).expires_at for _ in ends]
+    assert found == [None, NOW, NOW, NOW]
 
 
 async def test_one_fetch_serves_all_who_wait() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from aiostorage._http.messages import Response
 from aiostorage.errors import AuthenticationError, InvalidArgumentError, UnexpectedResponseError
-from aiostorage.providers.swift.identity import Choice, Keystone2, Keystone3, Named, TempAuth, Token, check_url
+from aiostorage.providers.swift.identity import Choice, Keystone2, Keystone3, Named, TempAuth, check_url
+from aiostorage.providers.swift.tokens import SwiftToken
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 DEMO = Named(name="demo", domain=Named(id="default"))
@@ -38,7 +39,7 @@ def test_tempauth_takes_user_and_key_in_headers() -> None:
 
 def test_what_tempauth_answers() -> None:
     told = answer(x_auth_token="AUTH_tk1", x_storage_url="https://host/v1/AUTH_test/", x_auth_token_expires="60")
-    assert TEMPAUTH.read(told, Choice(), NOW) == Token(
+    assert TEMPAUTH.read(told, Choice(), NOW) == SwiftToken(
         value="AUTH_tk1", storage_url="https://host/v1/AUTH_test", expires_at=NOW + timedelta(seconds=60)
     )
 
@@ -145,7 +146,7 @@ def keystone3(**token: object) -> Response:
 )
 def test_the_catalog_of_version_3(choice: Choice, storage_url: str, cdn_url: str | None) -> None:
     found = LOGIN_3.read(keystone3(catalog=CATALOG_3), choice, NOW)
-    assert found == Token(
+    assert found == SwiftToken(
         value="gAAAA", storage_url=storage_url, cdn_url=cdn_url, expires_at=datetime(2026, 1, 2, 1, tzinfo=UTC)
     )
 
@@ -193,7 +194,7 @@ def test_answers_of_something_else(body: bytes) -> None:
 
 
 def test_secrets_are_in_no_repr() -> None:
-    token = Token(value="geheim", storage_url="https://host/v1/a")
+    token = SwiftToken(value="geheim", storage_url="https://host/v1/a")
     logins = [TempAuth(url="u", user="u", key="geheim"), LOGIN_3, Keystone2(url="u", secret="geheim", tenant=DEMO)]
     assert "geheim" not in repr([token, *logins])
 

@@ -11,9 +11,9 @@ from swiftclient.utils import generate_temp_url
 
 from aiostorage._http.messages import Request
 from aiostorage.errors import InvalidArgumentError, UnsupportedError
-from aiostorage.providers.swift.identity import Token
 from aiostorage.providers.swift.requests import ACCOUNT, DELIVERY, path_of
 from aiostorage.providers.swift.signing import Form, TempURL, sign
+from aiostorage.providers.swift.tokens import SwiftToken
 
 STORAGE = "https://host:8080/v1/AUTH_test"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -84,7 +84,7 @@ def test_a_form() -> None:
 
 
 def test_the_token_goes_to_the_account_alone() -> None:
-    token = Token(value="geheim", storage_url=STORAGE)
+    token = SwiftToken(value="geheim", storage_url=STORAGE)
     own = Request(operation="get_object", method="GET", url=f"{ACCOUNT}/c/k?a=b", headers={"range": "bytes=0-1"})
     assert sign(own, token, NOW)[:2] == (f"{STORAGE}/c/k?a=b", {"range": "bytes=0-1", "x-auth-token": "geheim"})
     other = Request(operation="info", method="GET", url="https://host:8080/info")
@@ -97,5 +97,5 @@ def test_the_token_goes_to_the_account_alone() -> None:
     assert sign(purge, replace(token, cdn_url="https://cdn/v1/a"), NOW).url == "https://cdn/v1/a/c/k"
     with pytest.raises(UnsupportedError, match="cdn_management_url"):
         sign(purge, token, NOW)
-    nobody = Token(value="", storage_url=STORAGE)
+    nobody = SwiftToken(value="", storage_url=STORAGE)
     assert sign(own, nobody, NOW).headers == {"range": "bytes=0-1"}

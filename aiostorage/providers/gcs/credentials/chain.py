@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from aiostorage._http import json, oauth
 from aiostorage._http.asking import network_of
+from aiostorage._http.credentials import given_by
+from aiostorage._http.oauth import AccessToken
 from aiostorage.errors import AuthenticationError, UnsupportedError
 from aiostorage.providers.gcs.config import SCOPES
 from aiostorage.providers.gcs.credentials.cache import renewing, shared_cache
@@ -30,20 +32,19 @@ if TYPE_CHECKING:
     from aiostorage._http.asking import Network
     from aiostorage._http.credentials import CredentialCache
     from aiostorage._http.json import JSONObject
-    from aiostorage._http.oauth import AccessToken
     from aiostorage._http.options import HTTPOptions
     from aiostorage.providers.gcs.config import Settings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Given:
-    """A function of the user's."""
+    """A function of the user's. It is nobody else's source, and need not be hashable."""
 
     function: Callable[[], Awaitable[AccessToken]]
 
     async def fetch(self, now: datetime) -> AccessToken:
         """What it gives."""
-        return await self.function()
+        return await given_by(self.function, AccessToken, provider="gcs")
 
 
 class Identities:

@@ -5,8 +5,10 @@ Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from aiostorage._http.credentials import given_by
 from aiostorage.errors import AuthenticationError
 from aiostorage.providers.s3.credentials.asking import Network, network_of
 from aiostorage.providers.s3.credentials.cache import renewing, shared_cache
@@ -49,7 +51,8 @@ def chain(settings: Settings, environ: Mapping[str, str], network: Network | Non
         )
         return [Place("the arguments", _already(given))]
     if settings.credentials is not None:
-        return [Place("the credentials function", settings.credentials)]
+        ask = partial(given_by, settings.credentials, S3Credentials, provider="s3")
+        return [Place("the credentials function", ask)]
     # What knows all of these places is a third of what a driver imports; whoever has given keys needs none of it.
     from aiostorage.providers.s3.credentials.places import Places  # noqa: PLC0415
 

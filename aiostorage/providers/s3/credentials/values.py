@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from aiostorage._http.headers import parse_iso_date
 from aiostorage._http.shared_credentials import Source
 from aiostorage.errors import AuthenticationError, UnexpectedResponseError
+from aiostorage.providers.s3.keys import S3Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,21 +19,6 @@ MAX_ANSWER_BYTES: Final = 256 * 1024
 """No credentials are nearly as long."""
 
 _PRINTABLE = re.compile(r"[ -~]+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Credentials:
-    """A key pair, with a token and an end if it is a temporary one."""
-
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
-    expires_at: datetime | None = None
-
-    @property
-    def identity(self) -> object:
-        """What tells them from others of the same source."""
-        return self.access_key_id, self.session_token
 
 
 Found: TypeAlias = S3Credentials | Source[S3Credentials]
@@ -108,3 +93,6 @@ def json_fields(document: bytes, *, where: str, inside: str | None = None) -> di
         raise UnexpectedResponseError(f"what {where} answered is no JSON object", provider="s3")
     items = cast("dict[str, object]", value)  # the keys of a JSON object are strings
     return {name: str(item) for name, item in items.items() if isinstance(item, str | int)}
+
+
+__all__ = ["MAX_ANSWER_BYTES", "Found", "S3Credentials", "json_fields", "key_pair", "temporary"]
