@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -101,16 +102,24 @@ def read_error(request: Request, response: Response) -> StorageError | None:
     )
 
 
-def check_url(url: str, *, what: str) -> str:
+def check_url(url: str, *, what: str, may_be_link_local: bool = False) -> str:
     """A URL that secrets may be sent to: over TLS, or to this machine.
+
+    Args:
+        url: The URL.
+        what: What it is, for errors.
+        may_be_link_local: Whether it may also be a metadata server, at an address of 169.254.0.0/16.
 
     Raises:
         InvalidArgumentError: It is none.
     """
     try:
         parts = urlsplit(url)
-        is_fine = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOCAL)
-        is_fine = is_fine and bool(parts.hostname) and parts.username is None
+        host = parts.hostname or ""
+        is_fine = parts.scheme == "https" or (
+            parts.scheme == "http" and (host in _LOCAL or (may_be_link_local and IPv4Address(host).is_link_local))
+        )
+        is_fine = is_fine and bool(host) and parts.username is None
     except ValueError:
         is_fine = False
     if not is_fine or not _TOKEN.fullmatch(url):

@@ -269,6 +269,29 @@ def test_secrets_go_only_where_nobody_listens() -> None:
             check_url(url, what="it")
 
 
+@pytest.mark.parametrize(
+    ("url", "is_fine"),
+    [
+        ("https://token.example/token", True),
+        ("http://169.254.169.254/token", True),
+        ("http://169.254.170.23:80/token", True),
+        ("http://169.254.evil.example/token", False),
+        ("http://169.254.1.1@evil.example/token", False),
+        ("http://169.254.1.1:@169.254.1.2/token", False),
+        ("http://192.0.2.1/token", False),
+    ],
+)
+def test_a_subject_token_comes_from_where_nobody_listens_or_from_the_host_of_the_machine(
+    url: str, is_fine: bool
+) -> None:
+    document = federated_file("https://a.example", {"url": url, "headers": {"Authorization": "hunter2"}})
+    if is_fine:
+        assert found_in(document).subject_token.url == url
+    else:
+        with pytest.raises(InvalidArgumentError):
+            found_in(document)
+
+
 def test_nothing_secret_is_shown() -> None:
     for document in (key_file("https://a.example"), user_file("https://a.example")):
         assert not any(secret in repr(found_in(document)) for secret in SECRETS)

@@ -153,6 +153,7 @@ def subject_token(
     Raises:
         UnsupportedError: It is neither in a file, nor at a URL, nor printed by a program.
         AuthenticationError: The file is incomplete.
+        InvalidArgumentError: The URL is one where others could listen.
     """
     program = json.member(source, "executable")
     if program:
@@ -178,9 +179,7 @@ def subject_token(
     if json.text(form, "type") == "json":
         member = needed(form, "subject_token_field_name", where=where)
     if url is not None:
-        url = (
-            oauth.check_url(url, what="the URL of the subject token") if not url.startswith("http://169.254.") else url
-        )
+        url = oauth.check_url(url, what="the URL of the subject token", may_be_link_local=True)
     headers = tuple(sorted(json.text_map(source, "headers").items()))
     return SubjectToken(file=file, url=url, headers=headers, member=member)
 
