@@ -592,7 +592,8 @@ class Driver(AdministrativeOperations, UploadOperations):
             obj: The object, or a handle on one to be.
             method: ``GET``, ``PUT``, ``HEAD`` or ``DELETE``.
             expires_in_s: How long it shall work. The answer's ``expires_at`` tells how long it will.
-            headers: Headers that whoever uses it must send.
+            headers: Headers that whoever uses it is to send. With ``capabilities.presign_headers`` it works with
+                exactly these; else they are passed on in the request, and bind nobody.
             response_headers: Headers that the answer to a ``GET`` or ``HEAD`` shall have, whatever the
                 object was stored with: ``content-type``, ``content-language``, ``expires``,
                 ``cache-control``, ``content-disposition``, ``content-encoding``.

@@ -407,7 +407,8 @@ class PresignOptions:
 
     Attributes:
         expires_in_s: How long it shall work.
-        headers: Headers that whoever uses it must send, exactly so.
+        headers: Headers that whoever uses it is to send. With ``capabilities.presign_headers`` it works with exactly
+            these; else they are passed on, and bind nobody.
         version_id: The version that it reads or deletes; None for the latest.
         response_headers: Headers that the answer shall have, such as ``content-disposition``, whatever
             the object was stored with.
@@ -562,6 +563,8 @@ class Capabilities:
         update_in_place: Headers and metadata change without the object being copied onto itself.
         presign_post: Forms can be signed for browsers to post.
         presign_part: Parts of an upload can be presigned.
+        presign_headers: A presigned request works with exactly the headers that were signed. Where this is False,
+            whoever holds one may send others, and so store another type of content, say.
         tags: Objects carry tags.
         container_tags: Containers carry tags (GCS: labels).
         acl: Writes take a canned ``acl``.
@@ -591,6 +594,7 @@ class Capabilities:
     update_in_place: bool = False
     presign_post: bool = False
     presign_part: bool = False
+    presign_headers: bool = False
     tags: bool = False
     container_tags: bool = False
     acl: bool = False

@@ -37,8 +37,7 @@ class TestAzurite(DriverContract):
     deviations: ClassVar = {
         Deviation.PARTS_STAY: "only writing the object removes them, or a week",
         Deviation.ONE_UPLOAD_OF_A_KEY: "completing it removes the blocks of the others",
-        Deviation.UNSIGNED_HEADERS: "it says what may be done with an object",
-        Deviation.UNSIGNED_PARTS: "the same",
+        Deviation.UNSIGNED_PARTS: "it says what may be done with an object",
         Deviation.UTF16_ORDER: "it sorts names as JavaScript does",
     }
 

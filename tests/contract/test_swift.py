@@ -36,8 +36,6 @@ class OnSwift(ContractBase):
     """The driver, and swiftclient beside it, on the server of the fixture ``service``."""
 
     refused_keys: ClassVar = {r"\0": "the server refuses such paths"}
-    deviations: ClassVar = {Deviation.UNSIGNED_HEADERS: "TempURL covers method, path and time"}
-
     extra: ClassVar[Mapping[str, str]] = {"x-delete-at": "2082758400"}
     documents: ClassVar[Mapping[str, str]] = {
         "read-acl": ".r:*,.rlistings",

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -83,6 +84,24 @@ async def test_nothing_is_signed_for_no_time_or_for_ever(provider: str, life_s: 
             upload = Upload(container="photos", key="key", upload_id="1")
             with pytest.raises(InvalidArgumentError, match="second"):
                 await driver.presign_part(upload, 1, expires_in_s=life_s)
+
+
+@pytest.mark.parametrize("provider", ["s3", "azure"])
+async def test_a_driver_tells_whether_a_signature_covers_the_headers(provider: str) -> None:
+    async with SIGNING[provider]() as driver:
+        obj = driver.container("photos").object("key")
+        pictures, texts = [await obj.presign("PUT", headers={"Content-Type": kind}) for kind in ("image/png", "a/b")]
+        names = ("Signature", "sig")
+        signatures = [
+            [value for name, value in parse_qsl(urlsplit(link.url).query) if name.endswith(names)]
+            for link in (pictures, texts)
+        ]
+        assert (signatures[0] != signatures[1]) is driver.capabilities.presign_headers
+
+
+def test_which_signatures_cover_the_headers() -> None:
+    told = {provider: make().capabilities.presign_headers for provider, make in SIGNING.items()}
+    assert told == {"s3": True, "gcs": True, "azure": False, "swift": False}
 
 
 @dataclass

@@ -169,6 +169,7 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> Site:
             update_in_place=True,
             presign_post=not is_anonymous,
             presign_part=not is_anonymous,
+            presign_headers=not is_anonymous,
             container_tags=True,
             acl=True,
             retention=True,

@@ -174,6 +174,7 @@ class Vendor:
             presign=True,
             presign_post=self.presign_post,
             presign_part=True,
+            presign_headers=True,
             conditional_parts=self.conditional_complete,
             conditional_copy=self.conditional_copy,
             delete_if_match=self.delete_if_match,

@@ -54,7 +54,6 @@ class Deviation(StrEnum):
     NO_DELETE_MARKERS = "a deletion leaves nothing but the old versions, so none is undone by deleting it"
     PARTS_STAY = "beside an object that is there, the parts of an upload that failed stay for a while"
     ONE_UPLOAD_OF_A_KEY = "of several uploads by parts of one key at the same time, the first to be completed wins"
-    UNSIGNED_HEADERS = "a signature does not cover the headers of a request"
     UNSIGNED_PARTS = "a signature does not cover which part of an upload it is for"
     UTF16_ORDER = "listings are in the order of UTF-16"
     UNTOLD_SIZES = "a listing does not tell the sizes of objects where some are large"
