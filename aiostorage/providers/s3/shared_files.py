@@ -15,6 +15,8 @@ from aiostorage.errors import AuthenticationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedProfile:
@@ -52,6 +54,8 @@ class SharedFiles:
     def profile(self, name: str | None = None) -> SharedProfile:
         """A profile; of two equal settings the credentials file's one wins.
 
+        Keys and their token are of one file, the first that has an access key: those of the other belong to other keys.
+
         Args:
             name: The profile, or None for the one to use by default.
         """
@@ -59,6 +63,8 @@ class SharedFiles:
         section = next((found for title, found in self.config.items() if _profile_name(title) == name), None)
         own_section = self.credentials.get(name)
         settings = {**(section or {}), **(own_section or {})}
+        keys = next((found for found in (own_section, section) if found and found.get("aws_access_key_id")), settings)
+        settings |= {key: keys.get(key, "") for key in _KEYS if key in settings}
         services = self.config.get(f"services {settings['services']}") if "services" in settings else None
         return SharedProfile(
             name=name,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import botocore.session
 import pytest
 
 from aiostorage.errors import AuthenticationError, InvalidArgumentError, StorageError, UnsupportedError
@@ -197,3 +198,38 @@ def test_profiles_that_lead_nowhere(profiles: Profiles, name: str, kind: type[St
     assert type(caught.value) is kind
     assert caught.value.provider == "s3"
     assert "hunter2" not in str(caught.value)
+
+
+NEW = "aws_access_key_id = NEW\naws_secret_access_key = hunter2new\n"
+OLD = "aws_access_key_id = OLD\naws_secret_access_key = hunter2old\n"
+TOKEN = "aws_session_token = hunter2token\n"
+
+
+@pytest.mark.parametrize(
+    ("credentials", "config"),
+    [
+        (NEW, OLD + TOKEN),
+        (NEW + TOKEN, OLD),
+        (NEW, TOKEN),
+        (TOKEN, OLD),
+        (TOKEN, OLD + TOKEN.replace("token", "other token")),
+        ("aws_secret_access_key = hunter2new\n", OLD + TOKEN),
+        ("", OLD + TOKEN),
+        (NEW, "aws_secret_access_key = hunter2old\n" + TOKEN),
+    ],
+)
+def test_keys_and_token_are_of_one_file_as_botocore_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, credentials: str, config: str
+) -> None:
+    (tmp_path / "credentials").write_text(f"[default]\n{credentials}")
+    (tmp_path / "config").write_text(f"[default]\n{config}")
+    environ = {
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+    }
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    theirs = botocore.session.Session().get_credentials()
+    assert Profiles(files=read_files(environ), environ=environ, network=NETWORK).follow("default") == S3Credentials(
+        access_key_id=theirs.access_key, secret_access_key=theirs.secret_key, session_token=theirs.token
+    )
