@@ -189,3 +189,9 @@ def storage_error(error: TransportError) -> StorageError:
             return StorageConnectionError(error.message)
         case "protocol":
             return UnexpectedResponseError(error.message)
+
+
+def may_have_arrived(error: StorageError) -> bool:
+    """Whether the service may have seen the request that ended in this error."""
+    reason = error.__context__  # not shown, but there
+    return not isinstance(reason, TransportError) or reason.may_have_arrived

@@ -39,21 +39,27 @@ def keys_json(key_id: str = "ASIA1", *, expires_at: datetime | None = LATER, **m
 
 @dataclass(slots=True)
 class Metadata:
-    """The metadata service of a machine: version 2, unless it is told to be old."""
+    """The metadata service of a machine: version 2, unless it is told to be old, or is too far away to be heard.
+
+    A token does not reach a container where the hop limit of the machine is 1.
+    """
 
     answers: list[Mapping[str, object]] = field(default_factory=lambda: [keys_json()])
     role: str = "the-role"
     is_old: bool = False
+    is_far: bool = False
     fetches: int = 0
 
     def __call__(self, seen: Seen) -> Answer:
         if seen.target == "/latest/api/token":
             if self.is_old:
                 return Answer(status=404)
+            if self.is_far:
+                return Answer(raw=b"", then="stall")
             ttl = seen.headers.get("x-aws-ec2-metadata-token-ttl-seconds", "")
             is_right = seen.method == "PUT" and re.fullmatch(r"\d+", ttl) and 1 <= int(ttl) <= 21600 and not seen.body
             return Answer(body=b"hunter2imds==") if is_right else Answer(status=400)
-        expected = None if self.is_old else "hunter2imds=="
+        expected = None if self.is_old or self.is_far else "hunter2imds=="
         if seen.method != "GET" or seen.headers.get("x-aws-ec2-metadata-token") != expected:
             return Answer(status=401)
         if seen.target == ROLES:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from aiostorage.errors import (
     InvalidArgumentError,
     ServiceUnavailableError,
     StorageError,
+    StorageTimeoutError,
     UnexpectedResponseError,
 )
 from aiostorage.providers.s3.credentials import S3Credentials
@@ -70,10 +72,29 @@ async def test_a_service_that_is_turned_off_a_machine_without_a_role_and_no_serv
         assert server.seen[-1].target == ROLES
 
 
+async def test_version_1_where_a_token_does_not_come_back() -> None:
+    async with ScriptedServer(answer=Metadata(is_far=True)) as server:
+        hasty = replace(source(server), timeout_s=0.05)
+        assert await hasty.fetch(NOW) == FOUND
+        assert [seen.method for seen in server.seen] == ["PUT", "PUT", "GET", "GET"]
+        with pytest.raises(StorageTimeoutError, match="hop limit"):
+            await replace(hasty, allows_v1=False).fetch(NOW)
+        assert [seen.method for seen in server.seen[4:]] == ["PUT", "PUT"]
+
+
 async def test_silence_is_not_waited_for() -> None:
     async with ScriptedServer(answer=lambda _: Answer(raw=b"", then="stall")) as server:
-        assert await replace(source(server), timeout_s=0.05).fetch(NOW) is None
-    assert len(server.seen) == 2
+        with pytest.raises(StorageTimeoutError):
+            await replace(source(server), timeout_s=0.05).fetch(NOW)
+    assert [seen.method for seen in server.seen] == ["PUT", "PUT", "GET", "GET"]
+
+
+async def test_no_connection_in_time_is_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
+        port = deaf.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):  # it fills the queue, so that no other gets in
+            service = Instance(endpoint=f"http://127.0.0.1:{port}", timeout_s=0.05)
+            assert await service.fetch(NOW) is None
 
 
 async def test_no_proxy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

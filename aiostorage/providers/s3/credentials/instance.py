@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from aiostorage._http.call import may_have_arrived
 from aiostorage._http.messages import Request
 from aiostorage.errors import (
     AuthenticationError,
@@ -43,7 +44,7 @@ class Instance:
 
     Attributes:
         endpoint: Its URL.
-        allows_v1: Whether to go without a token where the service knows none.
+        allows_v1: Whether to go without a token where the service knows none, or none comes back.
         timeout_s: To connect, and to wait for an answer.
         max_attempts: For each of the three requests.
     """
@@ -54,7 +55,11 @@ class Instance:
     max_attempts: int = 2
 
     async def fetch(self, now: datetime) -> S3Credentials | None:
-        """The credentials of the machine's role; None on a machine without a role, or without this service."""
+        """The credentials of the machine's role; None on a machine without a role, or without this service.
+
+        Those that have expired are refused. In an outage the service gives them out nevertheless, and AWS takes them
+        for the time being; but the shared cache would not let one credential end twice, and ask for each request.
+        """
         async with local_client(timeout_s=self.timeout_s, max_attempts=self.max_attempts) as client:
             headers = await self._token(client)
             role = None if headers is None else await self._role(client, headers)
@@ -66,13 +71,25 @@ class Instance:
         return temporary(fields, where=_WHERE, now=now)
 
     async def _token(self, client: HTTPClient[Nothing]) -> Mapping[str, str] | None:
-        """Headers with a session token, or without one under version 1; None where nobody is there."""
+        """Headers with a session token, or without one under version 1; None where nobody is there.
+
+        The answer does not come back to a container on a machine whose hop limit is 1; that of version 1 does.
+
+        Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
+        """
         url = f"{self.endpoint}/latest/api/token"
         asked_for = {"x-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}
         try:
             answer = await client.send(Request(operation="get_credentials", method="PUT", url=url, headers=asked_for))
-        except (StorageConnectionError, StorageTimeoutError):
+        except StorageConnectionError:
             return None
+        except StorageTimeoutError as error:
+            if not may_have_arrived(error):
+                return None
+            if self.allows_v1:
+                return {}
+            why = f"{_WHERE} gave no token in time; a container needs a hop limit of 2"
+            raise StorageTimeoutError(why, **error.details()) from None
         except StorageError as error:
             if error.status in {404, 405} and self.allows_v1:
                 return {}
