@@ -40,7 +40,7 @@ class S3Options(HTTPOptions, total=False):
     dual_stack: bool | None
     """Amazon's endpoints that also have IPv6 addresses. Else AWS_USE_DUALSTACK_ENDPOINT, the profile's."""
     fips: bool | None
-    """Amazon's endpoints whose cryptography is validated. Else AWS_USE_FIPS_ENDPOINT, the profile's."""
+    """Amazon's endpoints whose cryptography is validated, STS's too. Else AWS_USE_FIPS_ENDPOINT, the profile's."""
     accelerate: bool
     """Amazon's endpoints of Transfer Acceleration, for containers that have it enabled (False)."""
     requester_pays: bool
@@ -257,15 +257,18 @@ def make_site(settings: Settings, environ: Mapping[str, str], shared: Mapping[st
     )
 
 
+def is_switched_on(name: str, given: bool | None, environ: Mapping[str, str], shared: Mapping[str, str]) -> bool:
+    """Whether option, environment or profile, in this order, switch something on: ``use_fips_endpoint``, for one."""
+    if given is not None:
+        return given
+    return (environ.get(f"AWS_{name.upper()}") or shared.get(name, "")).lower() == "true"
+
+
 def _kinds(settings: Settings, environ: Mapping[str, str], shared: Mapping[str, str]) -> EndpointKinds:
     """Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html."""
-
-    def is_set(given: bool | None, variable: str, setting: str) -> bool:
-        return given if given is not None else (environ.get(variable) or shared.get(setting, "")).lower() == "true"
-
     return EndpointKinds(
-        dual_stack=is_set(settings.dual_stack, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
-        fips=is_set(settings.fips, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+        dual_stack=is_switched_on("use_dualstack_endpoint", settings.dual_stack, environ, shared),
+        fips=is_switched_on("use_fips_endpoint", settings.fips, environ, shared),
         accelerate=settings.accelerate,
     )
 

@@ -20,6 +20,7 @@ from aiostorage import RetryPolicy, S3Driver
 from aiostorage.errors import AuthenticationError, StorageError, StorageTimeoutError
 from aiostorage.providers.s3.config import Settings
 from aiostorage.providers.s3.credentials import S3Credentials, chain, find
+from aiostorage.providers.s3.credentials.sts import WebIdentity
 from tests.scripted import Answer, ScriptedServer
 from tests.unit.s3.aws import Metadata, SecurityTokens, keys_json, sts_error
 
@@ -202,6 +203,19 @@ async def test_a_place_that_has_them_and_cannot_give_them_is_the_last(tmp_path: 
         with pytest.raises(AuthenticationError, match="role/web"):
             await find(chain(Settings(), environ))
     assert len(sts.seen) == 1
+
+
+async def test_the_option_fips_is_for_sts_too(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("[default]\nrole_arn = arn:x\nweb_identity_token_file = /token\n")
+    environ = {
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "/token",
+        "AWS_ROLE_ARN": "arn:x",
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+    }
+    found = [await place.look() for place in chain(Settings(fips=True, region="us-east-2"), environ)]
+    urls = [source.service.url for source in found if isinstance(source, WebIdentity)]
+    assert urls == ["https://sts-fips.us-east-2.amazonaws.com/"] * 2
 
 
 async def test_a_role_of_a_profile_signs_the_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

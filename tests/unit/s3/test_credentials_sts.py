@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 
 from aiostorage import RetryPolicy
@@ -255,6 +256,32 @@ def test_where_sts_is(
     region: str | None, environ: dict[str, str], shared: dict[str, str], url: str, signed_for: str
 ) -> None:
     assert service_of(region, environ, shared, NETWORK) == Service(url=url, region=signed_for, network=NETWORK)
+
+
+REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "ca-central-1", "us-gov-west-1", "us-gov-east-1", "us-iso-east-1")
+
+
+@pytest.mark.parametrize("choice", ["regional", "legacy"])
+@pytest.mark.parametrize("region", REGIONS)
+def test_fips_endpoints_are_those_of_botocore(region: str, choice: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {"AWS_USE_FIPS_ENDPOINT": "True", "AWS_STS_REGIONAL_ENDPOINTS": choice}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    theirs = boto3.client("sts", region_name=region, aws_access_key_id="a", aws_secret_access_key="b")
+    url = theirs.generate_presigned_url("get_caller_identity").partition("?")[0]
+    assert service_of(region, environ, {}, NETWORK) == Service(url=url, region=region, network=NETWORK)
+
+
+def test_who_decides_on_fips() -> None:
+    fips, plain = "https://sts-fips.us-east-1.amazonaws.com/", "https://sts.us-east-1.amazonaws.com/"
+    by_environ, by_profile = {"AWS_USE_FIPS_ENDPOINT": "true"}, {"use_fips_endpoint": "true"}
+    assert service_of(None, {}, {}, NETWORK, fips=True).url == fips
+    assert service_of(None, {}, by_profile, NETWORK).url == fips
+    assert service_of(None, by_environ, by_profile, NETWORK, fips=False).url == plain
+    with pytest.raises(InvalidArgumentError, match="aws-cn"):
+        service_of("cn-north-1", by_environ, {}, NETWORK)
+    own = service_of("cn-north-1", {**by_environ, "AWS_ENDPOINT_URL_STS": "http://a"}, {}, NETWORK)
+    assert own.url == "http://a/"
 
 
 def test_an_endpoint_that_is_none() -> None:

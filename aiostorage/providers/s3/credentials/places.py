@@ -40,7 +40,8 @@ class Places:
         if not self._environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
             return None
         shared = (await self._files()).profile(self._settings.profile).settings
-        service = service_of(self._settings.region, self._environ, shared, self._network)
+        settings = self._settings
+        service = service_of(settings.region, self._environ, shared, self._network, fips=settings.fips)
         return environment_identity(self._environ, service)
 
     async def profile(self) -> Found | None:
@@ -56,6 +57,7 @@ class Places:
             environ=self._environ,
             network=self._network,
             region=self._settings.region,
+            fips=self._settings.fips,
             mfa_code=self._settings.mfa_code,
         )
         return profiles.follow(shared.name)

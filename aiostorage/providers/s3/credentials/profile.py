@@ -33,6 +33,7 @@ class Profiles:
         environ: The environment.
         network: How to reach STS.
         region: The region that the user gave.
+        fips: Whether the cryptography of STS must be validated, if the user has said so.
         mfa_code: Asked for the code of a device, by its serial number.
     """
 
@@ -40,6 +41,7 @@ class Profiles:
     environ: Mapping[str, str]
     network: Network
     region: str | None = None
+    fips: bool | None = None
     mfa_code: Callable[[str], Awaitable[str]] | None = None
 
     def follow(self, name: str, *, from_: tuple[str, ...] = ()) -> Found | None:
@@ -96,7 +98,8 @@ class Profiles:
                 f"web_identity_token_file, and has {' and '.join(named) or 'none'}",
                 provider="s3",
             )
-        service = service_of(self.region, self.environ, self.files.profile((*from_, name)[0]).settings, self.network)
+        shared = self.files.profile((*from_, name)[0]).settings
+        service = service_of(self.region, self.environ, shared, self.network, fips=self.fips)
         value = settings[named[0]]
         if named == ["web_identity_token_file"]:
             return WebIdentity(service=service, role=role, token_file=value)

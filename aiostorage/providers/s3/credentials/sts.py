@@ -26,11 +26,12 @@ from aiostorage.errors import (
     UnexpectedResponseError,
 )
 from aiostorage.providers.s3 import errors
+from aiostorage.providers.s3.config import is_switched_on
 from aiostorage.providers.s3.credentials.asking import Network, configured_url, unsigned
 from aiostorage.providers.s3.credentials.cache import renewing, shared_cache
 from aiostorage.providers.s3.credentials.container import read_token
 from aiostorage.providers.s3.credentials.values import S3Credentials, temporary
-from aiostorage.providers.s3.endpoints import partition_of
+from aiostorage.providers.s3.endpoints import EndpointKinds
 from aiostorage.providers.s3.signing import Signer
 
 if TYPE_CHECKING:
@@ -202,7 +203,14 @@ def read_error(request: Request, response: Response, role: str) -> StorageError 
     return kind(f"STS gives no credentials for the role {role!r}", **details)
 
 
-def service_of(region: str | None, environ: Mapping[str, str], shared: Mapping[str, str], network: Network) -> Service:
+def service_of(
+    region: str | None,
+    environ: Mapping[str, str],
+    shared: Mapping[str, str],
+    network: Network,
+    *,
+    fips: bool | None = None,
+) -> Service:
     """Where to ask, by the region and what environment and profile say.
 
     Args:
@@ -210,20 +218,26 @@ def service_of(region: str | None, environ: Mapping[str, str], shared: Mapping[s
         environ: The environment.
         shared: The settings of the profile.
         network: How to reach it.
+        fips: Whether its cryptography must be validated, if the user has said so.
 
     Raises:
-        InvalidArgumentError: An endpoint is set that cannot be.
+        InvalidArgumentError: An endpoint is set that cannot be, or one is wanted that Amazon does not have.
 
-    Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html
+    Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html,
+    https://docs.aws.amazon.com/general/latest/gr/sts.html
     """
     found = region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or shared.get("region") or ""
     service = Service(url="", region=found if _AWS_REGION.fullmatch(found) else "us-east-1", network=network)
     if url := configured_url("sts", environ, shared):
         return replace(service, url=f"{url}/")
+    if is_switched_on("use_fips_endpoint", fips, environ, shared):
+        kinds = EndpointKinds(fips=not service.region.startswith("us-gov-"))  # there it is by the common name
+        kinds.check(service.region)
+        return replace(service, url=f"https://{kinds.host('sts', service.region)}/")
     choice = environ.get("AWS_STS_REGIONAL_ENDPOINTS") or shared.get("sts_regional_endpoints") or "regional"
     if choice.lower() == "legacy" and service.region in _OLDEST_REGIONS:
         return replace(service, url="https://sts.amazonaws.com/", region="us-east-1")
-    return replace(service, url=f"https://sts.{service.region}.{partition_of(service.region).suffix}/")
+    return replace(service, url=f"https://{EndpointKinds().host('sts', service.region)}/")
 
 
 def role_of(arn: str, settings: Mapping[str, str], *, where: str) -> Role:
