@@ -20,16 +20,24 @@ if TYPE_CHECKING:
     from aiostorage.providers.s3.config import S3Options
     from aiostorage.providers.swift.config import SwiftOptions
 
-    class ConnectOptions(S3Options, AzureOptions, TransferOptions, total=False):
-        """What :func:`connect` takes as keywords: what is Google's or Swift's alone stands in the query."""
+    class _Common(TransferOptions, total=False):
+        memory_limit_bytes: int
 
-    class _Azure(AzureOptions, TransferOptions, total=False): ...
+    class ConnectOptions(S3Options, AzureOptions, _Common, total=False):
+        """What :func:`connect` takes as keywords: Google's and Swift's own stand in the query, but for secrets."""
 
-    class _GCS(GCSOptions, TransferOptions, total=False): ...
+        password: str | None
+        application_credential_secret: str | None
+        token: str | None
+        temp_url_key: str | None
 
-    class _S3(S3Options, TransferOptions, total=False): ...
+    class _Azure(AzureOptions, _Common, total=False): ...
 
-    class _Swift(SwiftOptions, TransferOptions, total=False): ...
+    class _GCS(GCSOptions, _Common, total=False): ...
+
+    class _S3(S3Options, _Common, total=False): ...
+
+    class _Swift(SwiftOptions, _Common, total=False): ...
 
 
 _TEXTS: Final = frozenset({
@@ -46,8 +54,8 @@ _FLAGS: Final = frozenset({
     *("dual_stack", "fips", "accelerate", "requester_pays"),
     *("versioning", "immutability", "delete_snapshots"),
 })
-_NUMBERS: Final = frozenset({"part_size_bytes", "concurrency", "max_connections"})
-_TRANSFER: Final = TransferOptions.__optional_keys__
+_NUMBERS: Final = frozenset({"part_size_bytes", "concurrency", "memory_limit_bytes", "max_connections"})
+_COMMON: Final = TransferOptions.__optional_keys__ | {"memory_limit_bytes"}
 
 
 def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOptions]) -> Driver:
@@ -70,6 +78,8 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
     Raises:
         InvalidArgumentError: The URL is of no known kind, or an option is not the driver's.
     """
+    if "#" in url:
+        raise InvalidArgumentError("a URL of a driver has no fragment; a # in a name is written %23")
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise InvalidArgumentError("a URL must not hold credentials; give them as keywords or in the environment")
@@ -80,14 +90,14 @@ def connect(url: str, *, fsync: bool | None = None, **options: Unpack[ConnectOpt
         case "memory":
             if parts.netloc or parts.path:
                 raise InvalidArgumentError("a memory URL looks like memory:")
-            _check(given, _TRANSFER)
-            return MemoryDriver(**cast("TransferOptions", given))
+            _check(given, _COMMON)
+            return MemoryDriver(**cast("_Common", given))
         case "file":
             if parts.netloc not in {"", "localhost"} or not parts.path:
                 raise InvalidArgumentError("a file URL looks like file:folder or file:///folder")
             is_synced = bool(given.pop("fsync", False))
-            _check(given, _TRANSFER)
-            return LocalDriver(unquote(parts.path), fsync=is_synced, **cast("TransferOptions", given))
+            _check(given, _COMMON)
+            return LocalDriver(unquote(parts.path), fsync=is_synced, **cast("_Common", given))
         case "s3" | "gs" | "azure" | "swift":
             return _connect_to_service(parts, given)
         case _:
@@ -106,21 +116,21 @@ def _connect_to_service(parts: SplitResult, given: dict[str, object]) -> Driver:
     if parts.scheme == "s3":
         from aiostorage.providers.s3.config import S3Options
 
-        _check(given, S3Options.__optional_keys__ | _TRANSFER)
+        _check(given, S3Options.__optional_keys__ | _COMMON)
         return S3Driver(**cast("_S3", given))
     if parts.scheme == "gs":
         from aiostorage.providers.gcs.config import GCSOptions
 
-        _check(given, GCSOptions.__optional_keys__ | _TRANSFER)
+        _check(given, GCSOptions.__optional_keys__ | _COMMON)
         return GCSDriver(**cast("_GCS", given))
     if parts.scheme == "azure":
         from aiostorage.providers.azure.config import AzureOptions
 
-        _check(given, AzureOptions.__optional_keys__ | _TRANSFER)
+        _check(given, AzureOptions.__optional_keys__ | _COMMON)
         return AzureDriver(**cast("_Azure", given))
     from aiostorage.providers.swift.config import SwiftOptions
 
-    _check(given, SwiftOptions.__optional_keys__ | _TRANSFER)
+    _check(given, SwiftOptions.__optional_keys__ | _COMMON)
     return SwiftDriver(**cast("_Swift", given))
 
 

@@ -70,6 +70,7 @@ class GCSDriver(Driver):
     Args:
         part_size_bytes: Bytes of a part of a large object, unless a call says otherwise.
         concurrency: Parts, ranges or batches under way at once, unless a call says otherwise.
+        memory_limit_bytes: The most that the parts of all uploads together may take; see :class:`Driver`.
         **options: See :class:`~aiostorage.providers.gcs.config.GCSOptions` for what concerns Google, and
             :class:`~aiostorage.HTTPOptions` for HTTP.
 
@@ -82,12 +83,18 @@ class GCSDriver(Driver):
         *,
         part_size_bytes: int = DEFAULT_PART_BYTES,
         concurrency: int = DEFAULT_CONCURRENCY,
+        memory_limit_bytes: int = DEFAULT_MEMORY_LIMIT_BYTES,
         **options: Unpack[GCSOptions],
     ) -> None:
         from aiostorage.providers.gcs.backend import GCSBackend  # noqa: PLC0415 - see the head
 
         backend = GCSBackend(**options)
-        super().__init__(backend, part_size_bytes=part_size_bytes, concurrency=concurrency)
+        super().__init__(
+            backend,
+            part_size_bytes=part_size_bytes,
+            concurrency=concurrency,
+            memory_limit_bytes=memory_limit_bytes,
+        )
         self._gcs = backend
 
     @property
