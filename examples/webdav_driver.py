@@ -122,6 +122,8 @@ def sign(request: http.Request, login: Login | None, now: datetime) -> http.Wire
 def read_error(request: http.Request, response: http.Response) -> aiostorage.StorageError | None:
     """The error that an answer is, or None; what was being done, and to what, the client adds."""
     status = response.status
+    if status == 207 and request.method in {"DELETE", "COPY", "MOVE"}:
+        return read_refusals(response)
     if status < 300:
         return None
     if status in {404, 409}:  # 409: the folder that it would be in is not there
@@ -137,6 +139,15 @@ def read_error(request: http.Request, response: http.Response) -> aiostorage.Sto
     unknown = (aiostorage.ServiceUnavailableError if status >= 500 else aiostorage.UnexpectedResponseError, False)
     error, is_retryable = http.BY_STATUS.get(status, unknown)
     return error("the server refused", retryable=is_retryable)
+
+
+def read_refusals(response: http.Response) -> aiostorage.StorageError | None:
+    """The error in an answer that names what of a folder was left as it was: RFC 4918 section 9.6.1."""
+    statuses = {status for _, record in read_records(response) for status in record.get("status", "").split()[1:2]}
+    if "423" in statuses:
+        return aiostorage.PreconditionFailedError("somebody has locked what is in it", retryable=True)
+    refusals = sorted(status for status in statuses if not status.startswith("2"))
+    return aiostorage.UnexpectedResponseError(f"a part of it failed: {', '.join(refusals)}") if refusals else None
 
 
 UPLOADS = {"upload_part", "complete_upload", "abort_upload", "list_parts"}
@@ -157,12 +168,16 @@ class Entry:
         return ObjectInfo(key=key, size=self.size, etag=self.etag, last_modified=self.last_modified)
 
 
-def read_entries(response: http.Response) -> list[Entry]:
-    """What an answer to PROPFIND shows: each file or folder is a record, however deep its properties lie."""
+def read_records(response: http.Response) -> list[tuple[str, dict[str, str]]]:
+    """What an answer of status 207 holds: a record for each file or folder, however deep its properties lie."""
     try:
-        document = http.parse_xml(response.body, wrappers={"propstat", "prop", "resourcetype"})
+        return http.parse_xml(response.body, wrappers={"propstat", "prop", "resourcetype"}).records
     except http.MalformedXMLError as error:
         raise aiostorage.UnexpectedResponseError(f"the answer is no XML: {error}") from error
+
+
+def read_entries(response: http.Response) -> list[Entry]:
+    """What an answer to PROPFIND shows."""
     return [
         Entry(
             path=unquote(urlsplit(record.get("href", "").strip()).path.strip("/")),
@@ -171,7 +186,7 @@ def read_entries(response: http.Response) -> list[Entry]:
             etag=http.unquote_etag(record.get("getetag")),
             last_modified=http.parse_http_date(record.get("getlastmodified")),
         )
-        for name, record in document.records
+        for name, record in read_records(response)
         if name == "response"
     ]
 

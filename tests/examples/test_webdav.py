@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from aiostorage import PreconditionFailedError, RetryPolicy, StorageError, UnexpectedResponseError, Upload
 from aiostorage.testing import Deviation, DriverContract
 from examples.webdav_driver import HIDDEN, webdav_driver
 from tests.contract.local_witness import LocalWitness
+from tests.scripted import Answer, ScriptedServer
 from tests.servers.rclone import RcloneWebDAVServer
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aiostorage import Driver
+    from tests.scripted import Seen
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,61 @@ class TestWebDAV(DriverContract):
     @pytest.fixture
     def witness(self, webdav_server: RcloneWebDAVServer) -> FolderWitness:
         return FolderWitness(webdav_server.data)
+
+
+def multistatus(*statuses: str) -> Answer:
+    refused = "".join(f"<d:response><d:href>/x</d:href><d:status>{line}</d:status></d:response>" for line in statuses)
+    return Answer(status=207, body=f'<d:multistatus xmlns:d="DAV:">{refused}</d:multistatus>'.encode())
+
+
+FOLDER = Answer(
+    status=207,
+    body=b'<d:multistatus xmlns:d="DAV:"><d:response><d:href>/box/</d:href><d:propstat><d:prop><d:resourcetype>'
+    b"<d:collection/></d:resourcetype></d:prop></d:propstat></d:response></d:multistatus>",
+)
+LOCKED = "HTTP/1.1 423 Locked"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (multistatus(LOCKED), PreconditionFailedError),
+        (multistatus("HTTP/1.1 424 Failed Dependency", LOCKED), PreconditionFailedError),
+        (multistatus("HTTP/1.1 403 Forbidden"), UnexpectedResponseError),
+        (multistatus("HTTP/1.1 404 Not Found"), UnexpectedResponseError),
+        (Answer(status=207, body=b"<"), UnexpectedResponseError),
+    ],
+)
+async def test_a_folder_of_which_something_stays_is_not_deleted(answer: Answer, kind: type[StorageError]) -> None:
+    """RFC 4918 section 9.6.1: the answer names what could not be deleted, and is no success."""
+    retry = RetryPolicy(max_attempts=1)
+    async with (
+        ScriptedServer(answer=lambda seen: FOLDER if seen.method == "PROPFIND" else answer) as server,
+        webdav_driver(server.url, retry=retry) as driver,
+    ):
+        with pytest.raises(kind) as caught:
+            await driver.delete_container("box", only_if_empty=True)
+        upload = Upload(container="box", key="k", upload_id="0" * 32)
+        with pytest.raises(kind):
+            await driver.backend.abort_upload(upload)
+    assert type(caught.value) is kind
+    assert [seen.method for seen in server.seen][-1] == "DELETE"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+async def test_a_copy_of_which_something_is_missing_is_none(method: str) -> None:
+    def answer(seen: Seen) -> Answer:
+        if seen.method == "PROPFIND":
+            return Answer(status=207, body=FOLDER.body.replace(b"<d:collection/>", b""))
+        return multistatus(LOCKED) if seen.method == method else Answer(status=204)
+
+    retry = RetryPolicy(max_attempts=1)
+    async with ScriptedServer(answer=answer) as server, webdav_driver(server.url, retry=retry) as driver:
+        box = driver.container("box")
+        with pytest.raises(PreconditionFailedError):
+            await box.object("k").copy_to(box, "l")
 
 
 def test_the_driver_needs_nothing_private() -> None:
