@@ -54,7 +54,12 @@ def unquote_etag(etag: str | None) -> str | None:
 
 
 def parse_http_date(value: str | None) -> datetime | None:
-    """A moment like ``Wed, 21 Oct 2015 07:28:00 GMT``; it is in every answer to a read, so this is quick."""
+    """A moment like ``Wed, 21 Oct 2015 07:28:00 GMT``; it is in every answer to a read, so this is quick.
+
+    None where it is missing or malformed. The older forms are read, too; one without a zone is in UTC.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110.html#section-5.6.7
+    """
     if value is not None and len(value) == 29 and value.endswith(" GMT"):
         try:
             return datetime(
@@ -72,7 +77,7 @@ def parse_http_date(value: str | None) -> datetime | None:
         moment = parsedate_to_datetime(value or "")
     except (OverflowError, ValueError):
         return None
-    return moment if moment.tzinfo is not None else None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def parse_iso_date(value: str | None) -> datetime | None:

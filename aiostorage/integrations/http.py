@@ -16,16 +16,18 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from datetime import UTC
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from aiostorage import errors
+from aiostorage._http.headers import parse_http_date
 from aiostorage.models import ByteRange
 from aiostorage.options import UploadOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from aiostorage._transfer.reader import ObjectReader
     from aiostorage.models import ObjectInfo
@@ -205,16 +207,20 @@ def _describe(info: ObjectInfo) -> dict[str, str]:
 
 
 def _evaluate(fields: Mapping[str, str], info: ObjectInfo) -> int:
-    """200, 304 or 412, in the order of section 13.2.2."""
+    """200, 304 or 412, in the order of section 13.2.2; a date that is none counts as absent (13.1.3, 13.1.4)."""
     if "if-match" in fields:
         if not _matches(fields["if-match"], info, strongly=True):
             return 412
-    elif (since := _parse_date(fields.get("if-unmodified-since"))) and _is_newer(info, since):
+    elif (since := parse_http_date(fields.get("if-unmodified-since"))) and _is_newer(info, since):
         return 412
     if "if-none-match" in fields:
         if _matches(fields["if-none-match"], info, strongly=False):
             return 304
-    elif (since := _parse_date(fields.get("if-modified-since"))) and info.last_modified and not _is_newer(info, since):
+    elif (
+        (since := parse_http_date(fields.get("if-modified-since")))
+        and info.last_modified
+        and not _is_newer(info, since)
+    ):
         return 304
     return 200
 
@@ -233,17 +239,6 @@ def _is_weak(info: ObjectInfo) -> bool:
 
 def _is_newer(info: ObjectInfo, since: datetime) -> bool:
     return info.last_modified is not None and info.last_modified.replace(microsecond=0) > since
-
-
-def _parse_date(value: str | None) -> datetime | None:
-    """A date, or None for what is none: then the condition is ignored (sections 13.1.3, 13.1.4)."""
-    if value is None:
-        return None
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _format_date(moment: datetime) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
+from urllib.parse import urlsplit
 
 from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanKind, StatusCode
@@ -80,15 +81,15 @@ class OpenTelemetry:
                 assert_never(event)
 
     def _start(self, event: RequestStarted) -> None:
-        host, _, port = event.host.rpartition(":")
+        server = urlsplit(f"//{event.host}")
         attributes: dict[str, AttributeValue] = {
             "http.request.method": event.method,
-            "server.address": host or event.host,
+            "server.address": server.hostname or event.host,
             "aiostorage.provider": event.provider,
             "aiostorage.operation": event.operation,
         }
-        if host and port.isdecimal():
-            attributes["server.port"] = int(port)
+        if server.port is not None:
+            attributes["server.port"] = server.port
         of_span = dict(attributes)
         kind = "aws.s3.bucket" if event.provider == "s3" else "aiostorage.container"
         if event.container is not None:

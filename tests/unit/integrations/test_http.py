@@ -85,6 +85,11 @@ def test_what_is_stored_with_it() -> None:
         ({"If_Modified_Since": "Monday, 23-Nov-26 12:00:00 GMT"}, 304),
         ({"If_Modified_Since": "Mon Nov 23 12:00:00 2026"}, 304),
         ({"If_Modified_Since": "Mon, 99 Nov 2026 12:00:00 GMT"}, 200),
+        ({"If_Modified_Since": "Mon Nov 23 12:00:00 2026 -0000"}, 304),
+        ({"If_Modified_Since": "01 Jan 99999999999999999999 00:00:00"}, 200),
+        ({"If_Unmodified_Since": "01 Jan 99999999999999999999 00:00:00"}, 200),
+        ({"If_Modified_Since": "Mon, 01 Jan 0001 00:00:00 +2359"}, 200),
+        ({"If_Unmodified_Since": "Fri, 31 Dec 9999 23:59:59 -2359"}, 200),
         ({"If_Modified_Since": ""}, 200),
     ],
 )

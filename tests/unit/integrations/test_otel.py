@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from aiostorage import ObjectNotFoundError, RetryPolicy, S3Driver
+from aiostorage import ObjectNotFoundError, RequestEnded, RequestStarted, RetryPolicy, S3Driver
 from aiostorage.integrations.otel import OpenTelemetry
 from tests.scripted import Answer, ScriptedServer
 
@@ -86,3 +86,28 @@ async def test_an_error_is_in_the_span() -> None:
     assert span.status.status_code is StatusCode.ERROR
     assert span.attributes is not None
     assert (span.attributes["error.type"], span.attributes["http.response.status_code"]) == ("ObjectNotFoundError", 404)
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "port"),
+    [
+        ("host", "host", None),
+        ("host:9000", "host", 9000),
+        ("127.0.0.1:80", "127.0.0.1", 80),
+        ("[::1]", "::1", None),
+        ("[::1]:9000", "::1", 9000),
+    ],
+)
+def test_the_address_and_the_port_of_a_server(host: str, address: str, port: int | None) -> None:
+    telemetry = Telemetry()
+    telemetry.hook(
+        RequestStarted(
+            call=1, provider="s3", operation="get_object", container="bucket", key="k", method="GET", host=host
+        )
+    )
+    telemetry.hook(
+        RequestEnded(call=1, attempts=1, status=200, duration_s=0, sent_bytes=0, received_bytes=0, error=None)
+    )
+    (span,) = telemetry.exporter.get_finished_spans()
+    assert span.attributes is not None
+    assert (span.attributes["server.address"], span.attributes.get("server.port")) == (address, port)
