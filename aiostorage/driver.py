@@ -157,7 +157,8 @@ class Driver(AdministrativeOperations, UploadOperations):
             **options: See :class:`~aiostorage.options.CreateContainerOptions`.
 
         Raises:
-            AlreadyExistsError: The name is taken.
+            AlreadyExistsError: The name is taken. Where the ``attempts`` of the error are more than one, it may be by
+                the container that the first of them made, whose reply was lost.
             InvalidNameError: The provider cannot have a container of this name.
         """
         self._backend.check_name(name)
@@ -340,7 +341,8 @@ class Driver(AdministrativeOperations, UploadOperations):
         part_size, concurrency = self._transfer(options)
         callback = options.get("progress")
         written = self._write_options("upload_object", name, options)
-        body = await open_body(source, size=options.get("size"))
+        announced = options.get("size")
+        body = await open_body(source, size=announced)
 
         checkpoint = _checkpoint_store(options)
         send = upload if checkpoint is None else partial(upload_resumably, store=checkpoint)
@@ -359,6 +361,8 @@ class Driver(AdministrativeOperations, UploadOperations):
             )
 
         try:
+            if announced is not None and body.size not in {None, announced}:
+                raise InvalidArgumentError(f"the source has {body.size} bytes, not the {announced} that were announced")
             if callback is None:
                 info = await store(None)
             else:

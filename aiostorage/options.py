@@ -131,7 +131,7 @@ class UploadOptions(WriteObjectOptions, total=False):
     """How an upload is done."""
 
     size: int | None
-    """How many bytes a stream will yield, where that is known; it is checked."""
+    """How many bytes there are, where that is known. It is checked: of bytes and files before anything is stored."""
     progress: ProgressCallback | None
     """Called with the bytes done and the total (None while unknown); may be a coroutine function."""
     checkpoint: str | os.PathLike[str] | CheckpointStore | None

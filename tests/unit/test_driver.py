@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -31,8 +32,10 @@ from tests.scripted import Answer, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from aiostorage import Capabilities, Container, DeleteOutcome, Object
+    from aiostorage.body import Source
     from aiostorage.models import ObjectRef
 
 pytestmark = pytest.mark.anyio
@@ -248,3 +251,27 @@ async def test_a_batch_whose_request_fails_spoils_no_other(concurrency: int) -> 
         assert set(failed) == {"c", "bad"}
         assert all(isinstance(error, ServiceUnavailableError) for error in failed.values())
         assert [obj.name async for obj in container.list_objects()] == ["bad", "c"]
+
+
+@pytest.mark.parametrize("kind", ["bytes", "bytearray", "path", "file", "BytesIO"])
+@pytest.mark.parametrize("size", [-1, 0, 2, 4])
+async def test_a_source_of_another_size_than_announced_is_refused(kind: str, size: int, tmp_path: Path) -> None:
+    path = tmp_path / "source"
+    path.write_bytes(b"..abc")
+    with path.open("rb") as file:
+        file.seek(2)
+        sources: dict[str, tuple[Source, int]] = {
+            "bytes": (b"abc", 3),
+            "bytearray": (bytearray(b"abc"), 3),
+            "path": (path, 5),
+            "file": (file, 3),
+            "BytesIO": (io.BytesIO(b"abc"), 3),
+        }
+        source, actual = sources[kind]
+        async with MemoryDriver() as driver:
+            container = await driver.create_container("bucket")
+            with pytest.raises(InvalidArgumentError, match=f"{actual} bytes, not the {size} that were announced"):
+                await container.upload_object(source, "key", size=size)
+            assert [obj async for obj in container.list_objects()] == []
+            await container.upload_object(source, "key", size=actual)
+            assert (await container.get_object("key")).size == actual
