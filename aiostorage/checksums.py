@@ -35,7 +35,7 @@ async def digest(algorithm: HashAlgorithm, data: Buffer) -> bytes:
     """
     hasher = new_hasher(algorithm) if await load(algorithm) else None
     if hasher is None:
-        raise UnsupportedError(f"nothing that is installed computes {algorithm}; pip install 'aiostorage[speed]'")
+        raise UnsupportedError(f"nothing that is installed computes {algorithm}; pip install awscrt")
     await update(hasher, data)
     return hasher.digest()
 

@@ -1,8 +1,7 @@
 """Hash functions by name, and the arithmetic of CRCs. Pure, but that modules are imported when first needed.
 
 CRC-32C and CRC-64/NVME want the processor's own instructions: in Python they would be a thousand times
-slower than the network. They are there where ``awscrt`` (the extra ``speed``) is installed, CRC-32C
-also where ``google-crc32c`` is.
+slower than the network. They are there where ``awscrt`` is installed, CRC-32C also where ``google-crc32c`` is.
 """
 
 from __future__ import annotations

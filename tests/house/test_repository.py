@@ -85,6 +85,13 @@ def _add_needs(known: set[str], requirements: Iterable[str]) -> None:
             _add_needs(known, importlib.metadata.requires(name) or ())
 
 
+def test_every_extra_that_somebody_is_told_to_install_is_there() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in ROOT.glob("aiostorage/**/*.py")]
+    texts += [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CHANGELOG.md")]
+    named = {name for text in texts for name in re.findall(r"aiostorage\[(\w+)\]|\bextra `+(\w+)`", text)}
+    assert {"".join(names) for names in named} <= PROJECT["project"]["optional-dependencies"].keys()
+
+
 def test_all_dependencies_are_locked() -> None:
     wanted = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"]]
     for extra in PROJECT["project"].get("optional-dependencies", {}).values():
