@@ -235,7 +235,7 @@ class WebDAVBackend:
         if parts.scheme not in {"http", "https"} or parts.username is not None or parts.query:
             raise aiostorage.InvalidArgumentError("the url is http or https, and has no password and no query in it")
         self._url = url.rstrip("/")
-        self._making = asyncio.Lock()
+        self._changing = asyncio.Lock()
 
         async def login() -> Login:
             return Login(username=username or "", password=password)
@@ -539,7 +539,7 @@ class WebDAVBackend:
 
     async def _make_folder(self, asked: Asked, path: str) -> None:
         """Have a folder. One at a time: a server locks what it makes, and refuses who comes meanwhile."""
-        async with self._making:
+        async with self._changing:
             with suppress(aiostorage.AlreadyExistsError):
                 await self._call(asked, "MKCOL", path)
 
@@ -564,7 +564,8 @@ class WebDAVBackend:
         while True:
             headers = {"destination": self._address(f"{container}/{key}"), "overwrite": overwrite}
             try:
-                await http.run_to_end(self._call(asked, "MOVE", path, headers, is_repeatable=False))
+                async with self._changing:  # of two that replace one file, the second may find none, and say so
+                    await http.run_to_end(self._call(asked, "MOVE", path, headers, is_repeatable=False))
             except aiostorage.PreconditionFailedError:
                 if overwrite == "T":
                     raise
