@@ -150,6 +150,21 @@ async def test_an_object_that_is_replaced_while_it_is_read_is_an_error(how: str,
 
 
 @everyway
+async def test_an_object_that_is_replaced_by_a_shorter_one_is_an_error(how: str, tmp_path: Path) -> None:
+    """A server that ignores conditions says that there is no such range."""
+
+    def answer(seen: Seen) -> Answer:
+        if len(server.seen) == 1:
+            return honest(seen, keep=50_000)
+        return honest(seen, etag="e2", content=b"short")
+
+    async with ScriptedServer(answer=answer) as server:
+        with pytest.raises(ObjectChangedError):
+            await read(server, how, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@everyway
 async def test_a_server_that_obeys_if_match_says_the_same(how: str, tmp_path: Path) -> None:
     def answer(seen: Seen) -> Answer:
         if seen.headers.get("if-match", '"e1"') != '"e1"' or len(server.seen) > 1:
