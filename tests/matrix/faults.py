@@ -106,11 +106,11 @@ READ = Rule(
     holds=lambda target, _: target.length > 0 and not target.is_content,
 )
 MISSED = Rule(
-    otherwise="what is not there need not be deleted, and an upload without parts is not listed",
+    otherwise="what is not there need not be deleted, and an upload without parts is not listed, nor found to be stale",
     holds=lambda target, operation: (
         target.method != "DELETE"
         and target.operation != "delete_objects"
-        and (target.operation, operation.calls) != ("list_parts", "list_uploads")
+        and not (target.operation == "list_parts" and operation.calls in {"list_uploads", "abort_stale_uploads"})
     ),
 )
 CHECKED = Rule(

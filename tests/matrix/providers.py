@@ -69,6 +69,7 @@ class Provider:
         lost: What may come of a lost reply, by operation, because nothing on this server tells whose an object is.
         sent_once: Requests that change the very version that they name, so that a second one would meet the first.
         keeps_parts: Why parts of an upload that has failed stay where they are, if they do.
+        aborts_after: What is asked before an upload is given up, which stays where nobody answers: it may be an object.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Provider:
     lost: Mapping[str, tuple[type[StorageError], ...]] = field(default_factory=dict)
     sent_once: frozenset[str] = frozenset()
     keeps_parts: str = ""
+    aborts_after: frozenset[str] = frozenset()
 
 
 def _s3(vendor: Vendor) -> Callable[[S3Server, str, HTTPOptions], Driver]:
@@ -171,5 +173,6 @@ PROVIDERS = [
         connect=_swift,
         client=_swift_client,
         witness=lambda _, client: SwiftWitness(client),
+        aborts_after=frozenset({"head_object"}),
     ),
 ]

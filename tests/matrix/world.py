@@ -210,6 +210,8 @@ class Stage:
             self.runs[scene.prefix] = str(place)
             if operation.leaves_upload or (case.loses_reply and place.target.operation == "create_upload"):
                 self.lost.add(scene.prefix)
+            if case.times is None and place.target.operation in self.world.provider.aborts_after:
+                self.lost.add(scene.prefix)
             outcome = "right result"
             try:
                 async with asyncio.timeout(DEADLINE_S):
