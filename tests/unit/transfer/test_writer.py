@@ -259,8 +259,9 @@ async def test_what_a_cancelled_write_may_have_lost_is_never_missing_in_an_objec
         await gate.wait()
 
     driver = await new_driver(wait)
+    writer = driver.open_writer("bucket", "key")
     with pytest.raises(ClosedError, match="a write has failed or was cancelled") as caught:
-        async with driver.open_writer("bucket", "key") as writer:
+        async with writer:
             await writer.write(b"x" * 12)  # two parts on their way, and one in hand
             await cancelled(how, writer.write(b"y" * 4))
             gate.set()
