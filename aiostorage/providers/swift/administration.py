@@ -8,7 +8,7 @@ from aiostorage._http.headers import header_text, unquote_etag
 from aiostorage._http.metadata import from_headers, to_headers
 from aiostorage.errors import InvalidArgumentError, ObjectChangedError, UnsupportedError
 from aiostorage.models import WHOLE
-from aiostorage.providers.swift import names, requests, responses
+from aiostorage.providers.swift import errors, names, requests, responses
 from aiostorage.providers.swift.cluster import SETTINGS
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ class SwiftAdministration:
 
     async def _post_object(self, ref: ObjectRef, headers: Mapping[str, str]) -> Mapping[str, str]:
         """Replace the headers of an object, and say which it has now."""
-        await self._http.send(requests.update_object(ref.container, ref.key, headers))
+        change = requests.update_object(ref.container, ref.key, headers)
+        response = await self._http.send(change)
+        if response.status != 202:  # somebody in between has answered
+            raise errors.unexpected(change, response, "what changes an object is accepted with 202")
         request = requests.head_object(ref.container, ref.key, WHOLE, is_newest=True)
         return (await self._http.send(request)).headers
 

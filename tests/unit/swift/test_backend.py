@@ -423,6 +423,13 @@ async def test_new_headers_of_a_dynamic_large_object_leave_it_one() -> None:
     assert [request.headers["x-object-manifest"] for request in seen] == ["other/prefix%20x"]
 
 
+async def test_a_page_that_somebody_else_answers_with_changes_nothing() -> None:
+    found = Answer(headers={"ETag": '"x"', "Content-Length": "3"})
+    async with cluster({("HEAD", "/c/key"): found, ("POST", "/c/key"): Answer(body=b"<html>")}) as (backend, _):
+        with pytest.raises(UnexpectedResponseError, match="202"):
+            await backend.administration().update_object(ObjectRef(container="c", key="key"), WriteOptions())
+
+
 async def test_a_page_of_ceph_that_is_not_full_is_not_the_last() -> None:
     """It announces 10,000 names on a page, and gives 1,000."""
     ceph = {"swift": {"max_object_name_size": 1024, "container_listing_limit": 10_000}}
