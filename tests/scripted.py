@@ -89,6 +89,8 @@ class ScriptedServer:
         await stop_listening(self._server)
         for writer in list(self._open):
             writer.transport.abort()
+        for task in self._tasks:
+            task.cancel()  # a script may wait for what will not happen any more
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._server.wait_closed()
