@@ -255,7 +255,7 @@ async def test_a_body_may_take_as_long_as_it_moves(cloud: Cloud, monkeypatch: py
         async def _send(
             self, answer: Answer, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
         ) -> bool:
-            if seen.target == "/info":
+            if seen.target == "/info" or len(reads(self)) > 1:  # nobody is slow to one who asks again
                 return await super()._send(answer, seen, reader, writer)
             lines = [f"{name}: {value}" for name, value in answer.headers.items()]
             writer.write("\r\n".join(["HTTP/1.1 200 X", *lines, f"Content-Length: {len(CONTENT)}", "", ""]).encode())
