@@ -157,8 +157,8 @@ class Driver(AdministrativeOperations, UploadOperations):
             **options: See :class:`~aiostorage.options.CreateContainerOptions`.
 
         Raises:
-            AlreadyExistsError: The name is taken. Where the ``attempts`` of the error are more than one, it may be by
-                the container that the first of them made, whose reply was lost.
+            AlreadyExistsError: The name is taken; where the error says ``may_be_done``, perhaps by the container that
+                an attempt whose reply was lost has made.
             InvalidNameError: The provider cannot have a container of this name.
         """
         self._backend.check_name(name)

@@ -58,6 +58,7 @@ class ErrorDetails(TypedDict, total=False):
     attempts: int
     retryable: bool
     retry_after_s: float | None
+    may_be_done: bool
 
 
 class StorageError(Exception):
@@ -75,6 +76,8 @@ class StorageError(Exception):
         attempts: How often the request was sent.
         retryable: Whether the same call may succeed later.
         retry_after_s: Seconds that the service asked to wait, if it did.
+        may_be_done: Whether a change that was asked for may have been made all the same, or be made yet: the answer to
+            one of the attempts was lost, or the service failed while it was at it.
     """
 
     def __init__(self, message: str, **details: Unpack[ErrorDetails]) -> None:
@@ -90,6 +93,7 @@ class StorageError(Exception):
         self.attempts: int = details.get("attempts", 1)
         self.retryable: bool = details.get("retryable", False)
         self.retry_after_s: float | None = details.get("retry_after_s")
+        self.may_be_done: bool = details.get("may_be_done", False)
 
     def details(self) -> ErrorDetails:
         """Everything but the message, ready to build another error from."""
@@ -104,6 +108,7 @@ class StorageError(Exception):
             attempts=self.attempts,
             retryable=self.retryable,
             retry_after_s=self.retry_after_s,
+            may_be_done=self.may_be_done,
         )
 
     def __str__(self) -> str:

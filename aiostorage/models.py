@@ -574,6 +574,9 @@ class Capabilities:
         checksums: Hashes that the provider checks when a write asks for them, and keeps if it keeps any of the kind.
         settings: Names of the documents that a container has; see ``Container.get_setting``.
         extra: Names that the ``extra`` of a write may have.
+        atomic_completion: Of a completion and an abort of one upload that meet, one does nothing. Where this is False
+            an object may be made of parts that the abort removes, and an upload whose completion may still be under
+            way is not aborted: it is left, with a warning in the log, for ``Container.abort_stale_uploads``.
     """
 
     limits: Limits
@@ -604,6 +607,7 @@ class Capabilities:
     checksums: frozenset[HashAlgorithm] = frozenset()
     settings: frozenset[str] = frozenset()
     extra: frozenset[str] = frozenset()
+    atomic_completion: bool = False
 
     def missing_for(self, options: WriteOptions) -> str | None:
         """What a write with these options would need and the provider has not; None where it has all.

@@ -68,6 +68,15 @@ MUTANTS = (
         test="faults/test_writes.py::test_an_abort_is_repeated_until_no_part_is_left",
     ),
     Mutant(
+        rule="2",
+        name="an upload is aborted while it may be completed",
+        file="_transfer/upload.py",
+        old="if _may_be_under_way(error) and not self._backend.capabilities.atomic_completion:",
+        new="if not error:",
+        test="faults/test_writes.py"
+        "::test_an_upload_that_may_become_an_object_yet_is_aborted_only_where_that_breaks_none",
+    ),
+    Mutant(
         rule="3",
         name="a 200 is a success",
         file="providers/s3/errors.py",

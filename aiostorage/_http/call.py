@@ -34,6 +34,7 @@ class Call(Generic[C]):
         "is_silent",
         "knows_the_time",
         "knows_the_way",
+        "may_be_done",
         "may_have_arrived",
         "number",
         "received",
@@ -52,6 +53,7 @@ class Call(Generic[C]):
         self.attempts = 0
         self.clock_offset = timedelta(0)
         self.may_have_arrived = False
+        self.may_be_done = False
         self.has_new_credential = False
         self.knows_the_time = False
         self.knows_the_way = False

@@ -36,7 +36,9 @@ from aiostorage.errors import (
     PreconditionFailedError,
     RateLimitedError,
     ServiceUnavailableError,
+    StorageConnectionError,
     StorageError,
+    StorageTimeoutError,
     UnexpectedResponseError,
     WrongLoopError,
 )
@@ -54,6 +56,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 log: logging.Logger = logging.getLogger("aiostorage")
+
+_READS = frozenset({"GET", "HEAD"})
+_UNSURE = StorageTimeoutError | StorageConnectionError | ServiceUnavailableError | UnexpectedResponseError
+"""What says nothing of whether it was done."""
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """The longest document read whole: far above any page of a listing, far below a memory's size."""
@@ -190,7 +196,7 @@ class HTTPClient(Generic[C]):
     async def _attempts(self, request: Request, call: Call[C], attempt: Attempt[C, T]) -> T:
         policy = chosen_policy() or self._retry
         gate = self._slots.gate(request.endpoint)
-        if self._hedging is not None and request.method in {"GET", "HEAD"}:
+        if self._hedging is not None and request.method in _READS:
             attempt = partial(hedged, attempt, hedging=self._hedging, monotonic=self._monotonic)
         while True:
             self._check_usable(request)
@@ -414,6 +420,8 @@ class HTTPClient(Generic[C]):
             )
 
     def _describe(self, error: StorageError, request: Request, call: Call[C]) -> None:
+        call.may_be_done |= call.may_have_arrived and request.method not in _READS and isinstance(error, _UNSURE)
+        error.may_be_done = call.may_be_done
         error.attempts = call.attempts
         error.provider = error.provider or self._provider
         error.operation = error.operation or request.operation

@@ -227,7 +227,18 @@ class PartsUpload:
 
     async def _complete(self, upload: Upload) -> ObjectInfo:
         parts = sorted(self._parts, key=lambda part: part.number)
-        info = await self._backend.complete_upload(upload, parts, self._options)
+        try:
+            info = await self._backend.complete_upload(upload, parts, self._options)
+        except BaseException as error:
+            if _may_be_under_way(error) and not self._backend.capabilities.atomic_completion:
+                self._upload = None
+                log.warning(
+                    "an upload of %r in %r is left behind, for it may become an object yet: %s",
+                    self._key,
+                    self._container,
+                    error,
+                )
+            raise
         self._upload = None  # from here on there is an object, and nothing to abort
         return info
 
@@ -286,6 +297,13 @@ class PartsUpload:
         failure = await clean_up(_abort_until_gone(self._backend, upload))
         if failure is not None:
             log.warning("an unfinished upload of %r in %r may be left behind: %s", self._key, self._container, failure)
+
+
+def _may_be_under_way(error: BaseException) -> bool:
+    """Whether the service may still be busy with the completion that has ended so for us."""
+    if isinstance(error, StorageError):
+        return error.may_be_done and not isinstance(error, UploadNotFoundError)
+    return True  # it was cut off
 
 
 async def _abort_until_gone(backend: Backend, upload: Upload) -> None:

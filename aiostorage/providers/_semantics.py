@@ -57,6 +57,7 @@ CAPABILITIES = Capabilities(
     write_if_match=True,
     read_conditions=True,
     server_side_copy=True,
+    atomic_completion=True,
 )
 
 _MAX_CONTAINER_BYTES = 255

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -177,6 +177,40 @@ async def test_what_stays_aborts_the_upload(step: str, answer: Answer) -> None:
     assert service.objects == {}
     assert service.uploads == {}
     assert "abort" in service.log
+
+
+@pytest.mark.parametrize("vendor", ["aws", "generic"])
+@pytest.mark.parametrize("fault", [reset(), hang_up(), error(500, "InternalError")], ids=["reset", "hang up", "500"])
+async def test_an_upload_that_may_become_an_object_yet_is_aborted_only_where_that_breaks_none(
+    fault: Answer, vendor: Literal["aws", "generic"], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A completion goes on at the service after its caller has given up, and joins parts that an abort removes."""
+    service = Service()
+    service.faults["complete"] = lambda _: fault
+    async with ScriptedServer(answer=service.answer) as server, driver(server, vendor=vendor) as storage:
+        assert storage.capabilities.atomic_completion is (vendor == "aws")
+        with pytest.raises(StorageError) as caught:
+            await storage.container("bucket").upload_object(stream(), "key")
+    assert caught.value.may_be_done
+    assert service.log.count("complete") == 2
+    if vendor == "aws":
+        assert service.uploads == {}
+    else:
+        assert len(service.uploads) == 1
+        assert "abort" not in service.log
+        assert "is left behind, for it may become an object yet" in caplog.text
+
+
+async def test_what_a_refusal_follows_may_have_been_done_before_it() -> None:
+    """The last answer is a refusal, but the first one was lost: nobody knows."""
+    service = Service()
+    answers = [reset(), error(403, "AccessDenied")]
+    service.faults["complete"] = lambda _: answers.pop(0)
+    async with ScriptedServer(answer=service.answer) as server, driver(server) as storage:
+        with pytest.raises(PermissionDeniedError) as caught:
+            await storage.container("bucket").upload_object(stream(), "key")
+    assert caught.value.may_be_done
+    assert "abort" not in service.log
 
 
 async def test_an_error_inside_the_200_of_a_completion_is_an_error() -> None:

@@ -226,6 +226,9 @@ class Stage:
             proxy.heal()
             await settles(lambda: proxy.busy == 0 and not proxy.is_refusing)
             asked = Counter(exchange.request.asked.operation for exchange in proxy.exchanges)
+            # Its completion may go on at the server, which an abort may not meet there.
+            if asked["complete_upload"] and not is_done and not self.direct.capabilities.atomic_completion:
+                self.lost.add(scene.prefix)
             # On a busy machine the driver may begin again before the reply comes, or find nobody to tell of the end.
             if asked["create_upload"] > 1 or (isinstance(case.what, Refuse) and not asked["abort_upload"]):
                 self.lost.add(scene.prefix)

@@ -210,6 +210,7 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> tuple[Site, Sha
             checksums=frozenset({"crc64nvme"} if is_computable("crc64nvme") else set[Literal["crc64nvme"]]()),
             settings=frozenset({"acl", "public_access"}),
             extra=frozenset(EXTRA),
+            atomic_completion=True,  # blocks that are gone cannot be committed, and committed ones cannot be dropped
         ),
     )
     if settings.credential is not None and scheme != "https":

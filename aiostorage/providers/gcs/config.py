@@ -177,6 +177,7 @@ def make_site(settings: Settings, environ: Mapping[str, str]) -> Site:
             settings=SETTINGS,
             extra=OWN_OPTIONS,
             cdn=settings.cdn is not None,
+            atomic_completion=True,  # https://cloud.google.com/storage/docs/consistency
         ),
     )
 

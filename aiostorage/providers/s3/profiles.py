@@ -103,6 +103,10 @@ class Vendor:
         settings: Names of the documents that containers have; see ``settings``.
         extra: Headers that objects may be stored with, beside those that have an option of their own.
         presign_post: Browsers may post forms.
+        atomic_completion: An AbortMultipartUpload does no harm while CompleteMultipartUpload is under way. Elsewhere it
+            may remove the parts of the object that is being made: Swift's S3 API 2.38 did (``BrokenMPU``), and so did
+            Ceph 17.2 (https://github.com/ceph/ceph/pull/60771) and SeaweedFS
+            (https://github.com/seaweedfs/seaweedfs/pull/11385).
         own_metadata: Names of metadata that are not the user's.
         limits: The numbers.
         max_connections: Requests under way at once, where the user does not say how many.
@@ -155,6 +159,7 @@ class Vendor:
     settings: frozenset[str] = frozenset()
     extra: frozenset[str] = frozenset()
     presign_post: bool = False
+    atomic_completion: bool = False
     own_metadata: frozenset[str] = frozenset({WRITE_ID_NAME})
     limits: Limits = LIMITS
     max_connections: int | None = None
@@ -188,6 +193,7 @@ class Vendor:
             checksums=frozenset({name for name in self.checksums if is_computable(name)}),
             settings=self.settings,
             extra=self.extra,
+            atomic_completion=self.atomic_completion,
         )
         object.__setattr__(self, "capabilities", capabilities)  # frozen, but not yet made
 
@@ -236,6 +242,8 @@ AWS = Vendor(
     settings=frozenset(SETTINGS),
     extra=WRITE_EXTRA,
     presign_post=True,
+    # "never partial or corrupt data": https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
+    atomic_completion=True,
 )
 
 # Buckets of S3 Express One Zone. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html
@@ -378,4 +386,5 @@ GCS = Vendor(
     url_encoded_lists=True,
     bulk_delete=False,
     read_conditions=True,
+    atomic_completion=True,
 )
