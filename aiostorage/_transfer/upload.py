@@ -236,7 +236,7 @@ class PartsUpload:
                     "an upload of %r in %r is left behind, for it may become an object yet: %s",
                     self._key,
                     self._container,
-                    error,
+                    str(error) or "it was cut off",
                 )
             raise
         self._upload = None  # from here on there is an object, and nothing to abort

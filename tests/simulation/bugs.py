@@ -220,6 +220,12 @@ BUGS = {
         by=abort_once,
         only=_WRITES,
     ),
+    "abort what may be completed yet": Bug(
+        where="aiostorage._transfer.upload",
+        name="_may_be_under_way",
+        by=lambda _: False,
+        only=_WRITES,
+    ),
     "cut a completion off": Bug(where="aiostorage._transfer.upload", name="run_to_end", by=cut_off_in_the_middle),
     "swallow a cancellation": Bug(where="aiostorage._transfer.upload", name="run_to_end", by=swallow_a_cancellation),
     "send parts without a bound": Bug(where=PartsUpload, name="_acquire_slot", by=send_parts_without_a_bound),

@@ -18,7 +18,8 @@ exactly. The rules, each checked after every call or effect:
   one that is cancelled may have been over already, and then leaves the whole.
 * Uploads: none is left open of those that a call came to know of (an answer that was lost tells nobody an id),
   unless the abort itself was hit: each attempt by a fault and as many as the policy allows, or until the 30 s
-  of clean-up were over; or a part landed after the call had looked that nothing was left.
+  of clean-up were over; or a part landed after the call had looked that nothing was left; or nobody knows whether
+  the upload is still being completed, by a store where an abort breaks the object then.
 * Nothing else is left: no task, no open answer, no memory of the budget, no slot, no request under way.
 * Memory: parts on their way are at most ``concurrency`` of a call, and within the driver's budget; what was
   taken from a stream and is not stored yet is at most ``part_size * (concurrency + 1)`` and one chunk.
@@ -132,6 +133,7 @@ class Ledger:
         self.operations: list[Operation] = [Operation(OTHERS, "others", "")]
         self.cleaning: dict[str, Cleaning] = {}
         self.landed_parts: dict[str, int] = {}
+        self.unanswered: set[str] = set()
         self.checks: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.complaints: list[str] = []
@@ -237,10 +239,11 @@ class Ledger:
             )
             is_final = cleaning.last_fault in {"cut document", "expired token"}  # not worth another attempt
             is_hit = cleaning.faults > 0 and (cleaning.faults >= operation.max_attempts or is_final)
+            may_be_completed = self.store.completes_aborted and name in self.unanswered
             is_out_of_time = operation.ended_s - operation.last_work_s >= CLEANUP_S - 0.001
             self.check(
                 "no upload left",
-                is_late_part or is_hit or is_out_of_time,
+                is_late_part or is_hit or is_out_of_time or may_be_completed,
                 f"#{operation.number} {operation.kind} leaves {name} open, after {cleaning}",
             )
 

@@ -25,6 +25,9 @@ BEFORE = (
 )  # fmt: skip
 """What may happen instead of an effect, or (the late ones) before it."""
 
+SURE = {"refused", "slow down", "retry after", "expired token", "corrupt request"}
+"""After which of these it is certain that there was no effect, and will be none."""
+
 AFTER = ("reply lost", "reply timeout", "500 after", "cut document", "hidden error after")
 """What may happen after the effect."""
 
@@ -120,6 +123,10 @@ class Network:
                 )
         try:
             answer = await self._exchange(asked, operation)
+        except asyncio.CancelledError:
+            if method == "POST":
+                self._ledger.unanswered.add(name)
+            raise
         finally:
             self.under_way -= 1
             self._has_ended()
@@ -159,6 +166,8 @@ class Network:
             name = upload_id_of(asked.url)
             if name in self._ledger.cleaning:
                 self._ledger.cleaning[name].last_fault = fault
+            if asked.method == "POST" and fault not in SURE:
+                self._ledger.unanswered.add(name)
         match fault:
             case "refused":
                 raise TransportError("connection", "made up: refused", may_have_arrived=False)

@@ -45,6 +45,8 @@ class S3Store(Store):
         parts_outlive_abort: A part that was on its way when its upload was aborted is stored all the same, as
             Amazon says it may be. Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
         completes_twice: Whether a second completion of an upload that is complete succeeds.
+        completes_aborted: A completion that was on its way when its upload was aborted makes an object of what is
+            left, as Swift, Ceph and SeaweedFS may.
         on_effect: Told of everything that takes effect.
     """
 
@@ -58,6 +60,7 @@ class S3Store(Store):
         tells_checksums: bool,
         parts_outlive_abort: bool,
         completes_twice: bool,
+        completes_aborted: bool,
         on_effect: OnEffect,
     ) -> None:
         super().__init__(on_effect)
@@ -65,6 +68,7 @@ class S3Store(Store):
         self._tells_checksums = tells_checksums
         self._parts_outlive_abort = parts_outlive_abort
         self._completes_twice = completes_twice
+        self.completes_aborted = completes_aborted
         self._tokens = 0
         self._has_bucket = True
         self._objects: dict[str, Version] = {}
@@ -247,6 +251,8 @@ class S3Store(Store):
         if self._completes_twice and name in self._completed:
             return self._completed[name]
         upload = self._uploads.get(name)
+        if upload is not None and upload.is_aborted and self.completes_aborted and asked.sent_at <= upload.aborted_at:
+            self._put_version(asked.owner, key, Version(b"its parts are gone", "broken"))
         if upload is None or upload.is_aborted:
             return error(404, "NoSuchUpload")
         if (refusal := self._check_write(asked, key)) is not None:

@@ -181,6 +181,7 @@ class Schedule:
             tells_checksums=kind == "s3 in full",
             parts_outlive_abort=self._dice.random() < 0.5,
             completes_twice=self._dice.random() < 0.5,
+            completes_aborted=kind == "plain s3",
             on_effect=self._ledger.effect,
         )
 

@@ -85,10 +85,12 @@ class Store(ABC):
         history: What each object was from which tick on.
         hides_errors: Whether an answer of status 200 may be an error all the same.
         checksum_header: What tells of the whole object's checksum in an answer.
+        completes_aborted: Whether an abort may break the object of a completion that is under way.
     """
 
     hides_errors: bool
     checksum_header: str
+    completes_aborted = False
 
     def __init__(self, on_effect: OnEffect) -> None:
         self._on_effect = on_effect
