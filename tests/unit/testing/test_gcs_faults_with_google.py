@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.unit.testing.conftest import Running
 
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored .+<socket:pytest.PytestUnraisableExceptionWarning")
 
 BLOCK = 256 * 1024
 DATA = random.Random(4).randbytes(4 * BLOCK + 9)
