@@ -91,6 +91,9 @@ class UploadOperations(ABC):
     async def abort_upload(self, upload: Upload) -> None:
         """Drop an upload and all its parts.
 
+        Where ``capabilities.atomic_completion`` is False, not while its completion may still be under way, as it may be
+        after an error that says ``may_be_done``: the abort could remove the parts of the object that is being made.
+
         Raises:
             UploadNotFoundError: There is no such upload (any more).
         """
