@@ -119,8 +119,9 @@ class SharedCache(Generic[S]):
             entry.answer = error
             self._pause(entry)
             raise
-        if found is not None and entry.current is not None and found.identity == entry.current.identity:
-            found = entry.current
+        current = entry.current
+        if found is not None and current is not None and found.identity == current.identity and self._lasts(current):
+            found = current  # its end is known already
         elif found is not None and found.expires_at is not None:
             entry.current = found
             if self._lasts(found, RENEW_BEFORE * 2):

@@ -111,6 +111,15 @@ async def test_while_there_is_nothing_newer_the_source_is_left_alone() -> None:
     assert await clock.cache.get(source, other_than=FIRST) is SECOND
 
 
+async def test_the_same_credentials_may_get_another_end_when_theirs_has_come() -> None:
+    later = replace(FIRST, expires_at=LATER + timedelta(minutes=15))
+    clock, source = Clock(), Scripted(answers=[FIRST, later])
+    await clock.cache.get(source)
+    clock.seconds = 3600
+    assert [await clock.cache.get(source) for _ in range(9)] == [later] * 9
+    assert len(source.asked) == 2
+
+
 async def test_a_pause_ends_with_what_it_gives_out() -> None:
     clock, source = Clock(), Scripted(answers=[FIRST, replace(FIRST), SECOND])
     await clock.cache.get(source)

@@ -5,11 +5,14 @@ Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-se
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.call import may_have_arrived
+from aiostorage._http.headers import parse_iso_date
 from aiostorage._http.messages import Request
 from aiostorage.errors import (
     AuthenticationError,
@@ -29,8 +32,13 @@ if TYPE_CHECKING:
     from aiostorage._http.client import HTTPClient
     from aiostorage.providers.s3.credentials.values import S3Credentials
 
+log = logging.getLogger("aiostorage")
+
 TOKEN_TTL_S: Final = 300
 """A token is made for each fetch, and serves for two requests."""
+
+STABLE_FOR: Final = timedelta(minutes=15)
+"""How long credentials are used that had expired when the service gave them out."""
 
 _ROLES = "/latest/meta-data/iam/security-credentials/"
 _WHERE = "the metadata service of this machine"
@@ -57,8 +65,11 @@ class Instance:
     async def fetch(self, now: datetime) -> S3Credentials | None:
         """The credentials of the machine's role; None on a machine without a role, or without this service.
 
-        Those that have expired are refused. In an outage the service gives them out nevertheless, and AWS takes them
-        for the time being; but the shared cache would not let one credential end twice, and ask for each request.
+        In an outage the service goes on giving out credentials that have expired, and AWS goes on taking them. Such
+        ones are used for ``STABLE_FOR``, and then asked for again.
+
+        Source: https://github.com/smithy-lang/smithy-typescript/tree/main/packages/credential-provider-imds
+        ("static stability")
         """
         async with local_client(timeout_s=self.timeout_s, max_attempts=self.max_attempts) as client:
             headers = await self._token(client)
@@ -68,6 +79,10 @@ class Instance:
             fields = json_fields(await self._get(client, f"{_ROLES}{role}", headers), where=_WHERE)
         if fields.get("Code", "Success") != "Success":
             raise AuthenticationError(f"{_WHERE} has a role, but no credentials for it", provider="s3")
+        end = parse_iso_date(fields.get("Expiration"))
+        if end is not None and end <= now:
+            log.warning("%s gives out credentials that have expired; they are used until it has others", _WHERE)
+            fields["Expiration"] = (now + STABLE_FOR).isoformat()
         return temporary(fields, where=_WHERE, now=now)
 
     async def _token(self, client: HTTPClient[Nothing]) -> Mapping[str, str] | None:
