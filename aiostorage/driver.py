@@ -662,7 +662,7 @@ class Driver(AdministrativeOperations, UploadOperations):
         self._check_own(obj)
         if part is not None:
             self._require("get_object", self.capabilities.part_numbers, "reading of parts by their number")
-        wanted = replace(read_options(options, obj.requested_version_id), part_number=part)
+        wanted = read_options(options, obj.requested_version_id, part)
         return ObjectSource(self._backend, obj.container.name, obj.name, wanted)
 
     def _transfer(self, options: TransferOptions) -> tuple[int, int]:

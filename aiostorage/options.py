@@ -190,13 +190,14 @@ class DownloadOptions(TransferOptions, ReadObjectOptions, total=False):
     """Called with the bytes done and the total (None while unknown); may be a coroutine function."""
 
 
-def read_options(options: ReadObjectOptions, version_id: str | None) -> ReadOptions:
+def read_options(options: ReadObjectOptions, version_id: str | None, part_number: int | None = None) -> ReadOptions:
     """The options of a read, as a backend wants them; ``version_id`` where they name none."""
     return ReadOptions(
         version_id=options.get("version_id", version_id),
         if_match=options.get("if_match"),
         if_none_match=options.get("if_none_match"),
         customer_key=options.get("customer_key"),
+        part_number=part_number,
     )
 
 

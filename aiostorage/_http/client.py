@@ -308,7 +308,7 @@ class HTTPClient(Generic[C]):
         return answer
 
     def _begin(self, request: Request) -> Call[C]:
-        call = Call[C](self._monotonic())
+        call: Call[C] = Call(self._monotonic())
         if self._on_event is not None:
             self._tell(
                 RequestStarted(

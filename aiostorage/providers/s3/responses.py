@@ -7,6 +7,7 @@ empty listing, and a range that begins elsewhere is no range.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from aiostorage._http.body import Head, content_length, part_range, which_bytes, whole_size
@@ -29,6 +30,7 @@ from aiostorage.providers.s3 import errors
 from aiostorage.providers.s3.documents import decoder, document, marker, well_formed
 from aiostorage.providers.s3.values import (
     METADATA_PREFIX,
+    READ_EXTRA,
     encryption_of,
     etag_hash,
     extra_of,
@@ -49,6 +51,21 @@ if TYPE_CHECKING:
 
 
 _HOLD: Final = {"ON": True, "OFF": False}
+
+_SELDOM: Final = frozenset({
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "x-amz-mp-parts-count",
+    "x-amz-object-lock-legal-hold",
+    "x-amz-object-lock-mode",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-storage-class",
+    "x-amz-tagging-count",
+    *READ_EXTRA,
+})
+"""Headers that few objects have."""
 
 _MANY_PARTS: Final = re.compile(r"-(?!1\b)\d+\"?\Z")
 """In the etag of what was uploaded in more than one part."""
@@ -91,27 +108,36 @@ def object_info(key: str, headers: Mapping[str, str], vendor: Vendor) -> ObjectI
 def _read(key: str, headers: Mapping[str, str], vendor: Vendor, *, size: int | None, is_whole: bool) -> ObjectInfo:
     raw_etag = headers.get("etag")
     etag = unquote_etag(raw_etag)
-    return ObjectInfo(
+    info = ObjectInfo(
         key=key,
         size=size,
         etag=etag,
         object_hash=hash_of(headers, etag, vendor, is_whole=is_whole),
         last_modified=parse_http_date(headers.get("last-modified")),
         content_type=headers.get("content-type"),
+        metadata=from_headers(METADATA_PREFIX, headers, without=vendor.own_metadata) or EMPTY,
+        version_id=headers.get("x-amz-version-id"),
+        encryption=encryption_of(headers),
+        extra=etag_extra(raw_etag),
+    )
+    return info if _SELDOM.isdisjoint(headers) else _with_the_rest(info, headers)
+
+
+def _with_the_rest(info: ObjectInfo, headers: Mapping[str, str]) -> ObjectInfo:
+    """What few objects have: to look for each of it takes as long as all the rest."""
+    return replace(
+        info,
         cache_control=headers.get("cache-control"),
         content_disposition=headers.get("content-disposition"),
         content_encoding=headers.get("content-encoding"),
         content_language=headers.get("content-language"),
-        metadata=from_headers(METADATA_PREFIX, headers, without=vendor.own_metadata) or EMPTY,
         storage_class=headers.get("x-amz-storage-class"),
-        version_id=headers.get("x-amz-version-id"),
-        encryption=encryption_of(headers),
         kms_key_id=headers.get("x-amz-server-side-encryption-aws-kms-key-id"),
         retention=retention_of(headers),
         legal_hold=_HOLD.get(headers.get("x-amz-object-lock-legal-hold", "")),
         tag_count=number_of(headers, "x-amz-tagging-count"),
         part_count=number_of(headers, "x-amz-mp-parts-count"),
-        extra={**extra_of(headers), **etag_extra(raw_etag)} or EMPTY,
+        extra={**extra_of(headers), **info.extra} or EMPTY,
     )
 
 

@@ -37,7 +37,7 @@ WRITE_EXTRA: Final = frozenset({
 })
 """Headers that an object may be stored with, beside those that have an option of their own."""
 
-_READ_EXTRA: Final = (
+READ_EXTRA: Final = (
     "expires",
     "x-amz-website-redirect-location",
     "x-amz-restore",
@@ -49,6 +49,7 @@ _READ_EXTRA: Final = (
 _MD5 = re.compile(r"[0-9a-f]{32}")
 # What this package can compute comes first, the cheapest before the others.
 CHECKSUMS: Final[Sequence[HashAlgorithm]] = ("crc32", "sha256", "sha1", "crc32c", "crc64nvme")
+_CHECKSUM_HEADERS: Final = {f"x-amz-checksum-{algorithm}": algorithm for algorithm in CHECKSUMS}
 
 
 def hash_of(
@@ -56,10 +57,10 @@ def hash_of(
 ) -> ObjectHash | None:
     """The hash of the whole object that is cheapest to check, as far as the headers tell one; else one of its parts."""
     of_parts: ObjectHash | None = None
-    if is_whole and vendor.returns_checksums:
+    if is_whole and vendor.returns_checksums and not _CHECKSUM_HEADERS.keys().isdisjoint(headers):
         kind = headers.get("x-amz-checksum-type", "FULL_OBJECT")
-        for algorithm in CHECKSUMS:
-            found = from_base64(algorithm, headers.get(f"x-amz-checksum-{algorithm}"), kind=kind)
+        for name, algorithm in _CHECKSUM_HEADERS.items():
+            found = from_base64(algorithm, headers.get(name), kind=kind)
             if found is not None and found.scope == "object":
                 return found
             of_parts = of_parts or found
@@ -148,7 +149,7 @@ def number_of(headers: Mapping[str, str], name: str) -> int | None:
 
 def extra_of(headers: Mapping[str, str]) -> dict[str, str]:
     """What only S3 says of an object."""
-    return {name: headers[name] for name in _READ_EXTRA if name in headers}
+    return {name: headers[name] for name in READ_EXTRA if name in headers}
 
 
 def iso_moment(moment: datetime) -> str:
