@@ -49,7 +49,9 @@ READ_EXTRA: Final = (
 _MD5 = re.compile(r"[0-9a-f]{32}")
 # What this package can compute comes first, the cheapest before the others.
 CHECKSUMS: Final[Sequence[HashAlgorithm]] = ("crc32", "sha256", "sha1", "crc32c", "crc64nvme")
-_CHECKSUM_HEADERS: Final = {f"x-amz-checksum-{algorithm}": algorithm for algorithm in CHECKSUMS}
+_CHECKSUM_HEADERS: Final[Mapping[str, HashAlgorithm]] = {
+    f"x-amz-checksum-{algorithm}": algorithm for algorithm in CHECKSUMS
+}
 
 
 def hash_of(
