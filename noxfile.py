@@ -19,9 +19,10 @@ OTHERS = [version for version in VERSIONS if version != THIS]
 # Two processes, each with servers of its own: a test and the server that it asks take turns, so one leaves half unused.
 IN_TWO = ["--numprocesses=2", "--dist=loadscope"]
 
-nox.needs_version = ">=2025.2.9"
+nox.needs_version = ">=2025.10.14"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False  # a version that the machine lacks is skipped, in CI too
+nox.options.download_python = "never"
 nox.options.sessions = ["tests", "lint", "layers", "typing", "docs", "reference", "versions", "bench_smoke"]
 
 

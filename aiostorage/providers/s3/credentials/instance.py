@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from aiostorage._http.client import HTTPClient
     from aiostorage.providers.s3.credentials.values import S3Credentials
 
-log = logging.getLogger("aiostorage")
+log: logging.Logger = logging.getLogger("aiostorage")
 
 TOKEN_TTL_S: Final = 300
 """A token is made for each fetch, and serves for two requests."""
