@@ -57,7 +57,6 @@ T = TypeVar("T")
 
 log: logging.Logger = logging.getLogger("aiostorage")
 
-_READS = frozenset({"GET", "HEAD"})
 _UNSURE = StorageTimeoutError | StorageConnectionError | ServiceUnavailableError | UnexpectedResponseError
 """What says nothing of whether it was done."""
 
@@ -196,7 +195,7 @@ class HTTPClient(Generic[C]):
     async def _attempts(self, request: Request, call: Call[C], attempt: Attempt[C, T]) -> T:
         policy = chosen_policy() or self._retry
         gate = self._slots.gate(request.endpoint)
-        if self._hedging is not None and request.method in _READS:
+        if self._hedging is not None and request.is_read:
             attempt = partial(hedged, attempt, hedging=self._hedging, monotonic=self._monotonic)
         while True:
             self._check_usable(request)
@@ -420,7 +419,7 @@ class HTTPClient(Generic[C]):
             )
 
     def _describe(self, error: StorageError, request: Request, call: Call[C]) -> None:
-        call.may_be_done |= call.may_have_arrived and request.method not in _READS and isinstance(error, _UNSURE)
+        call.may_be_done |= call.may_have_arrived and not request.is_read and isinstance(error, _UNSURE)
         error.may_be_done = call.may_be_done
         error.attempts = call.attempts
         error.provider = error.provider or self._provider

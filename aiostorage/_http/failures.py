@@ -68,4 +68,5 @@ def unexpected(
         key=request.key,
         status=status,
         request_id=request_id,
+        may_be_done=not request.is_read,
     )

@@ -59,6 +59,11 @@ class Request:
         return Subject(self.operation, self.container, self.key)
 
     @property
+    def is_read(self) -> bool:
+        """Whether it changes nothing."""
+        return self.method in {"GET", "HEAD"}
+
+    @property
     def endpoint(self) -> str:
         """Scheme and host of the URL."""
         end = self.url.find("/", 8)

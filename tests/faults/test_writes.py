@@ -18,6 +18,7 @@ from aiostorage import (
     S3Driver,
     ServiceUnavailableError,
     StorageError,
+    UnexpectedResponseError,
     UploadNotFoundError,
 )
 from tests.scripted import Answer, ScriptedServer, Seen, hang_up, reset
@@ -199,6 +200,20 @@ async def test_an_upload_that_may_become_an_object_yet_is_aborted_only_where_tha
         assert len(service.uploads) == 1
         assert "abort" not in service.log
         assert "is left behind, for it may become an object yet" in caplog.text
+
+
+async def test_an_answer_that_nobody_understands_does_not_say_that_nothing_is_being_done() -> None:
+    """It may be that of a proxy, which has grown tired of waiting."""
+    service = Service()
+    service.faults["complete"] = service.faults["parts"] = lambda _: Answer(body=b"<html>patience</html>")
+    async with ScriptedServer(answer=service.answer) as server, driver(server) as storage:
+        with pytest.raises(UnexpectedResponseError) as caught:
+            await storage.container("bucket").upload_object(stream(), "key")
+        assert caught.value.may_be_done
+        with pytest.raises(UnexpectedResponseError) as caught:
+            await storage.container("bucket").list_objects().__anext__()
+        assert not caught.value.may_be_done
+    assert "abort" not in service.log
 
 
 async def test_what_a_refusal_follows_may_have_been_done_before_it() -> None:
